@@ -1,0 +1,301 @@
+"""A labelled corpus: a folder that holds ``corpus.toml`` and ``articles.jsonl`` or ``.parquet``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import tomli_w
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from newsclf.corpus.rows import (
+    MAX_LINE_BYTES,
+    SPLITS,
+    RowError,
+    labelled_from_row,
+    parse_json_row,
+    row_from_labelled,
+)
+from newsclf.errors import ConfigError, InputError, explain_validation
+from newsclf.files import atomic_folder, refuse_existing
+from newsclf.records import Article, LabelledArticle
+from newsclf.schemes import LabelScheme, read_scheme, read_toml, write_scheme
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict, Features
+
+
+class CorpusInfo(BaseModel):
+    """What ``corpus.toml`` says.
+
+    Parameters
+    ----------
+    name, version, licence, provenance : str
+        For people, and for the model card.
+    schemes : tuple of str
+        Paths of the scheme files, relative to the corpus folder.
+    splits : str
+        How the splits were drawn.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    licence: str
+    provenance: str
+    schemes: tuple[str, ...]
+    splits: str = ""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Labelled articles and the schemes of their labels.
+
+    Parameters
+    ----------
+    info : CorpusInfo
+        Name, version, licence, provenance.
+    schemes : mapping of str to LabelScheme
+        By task.
+    articles : tuple of LabelledArticle
+        With ids that occur once.
+    """
+
+    info: CorpusInfo
+    schemes: Mapping[str, LabelScheme]
+    articles: tuple[LabelledArticle, ...]
+
+    def split(self, *names: str) -> tuple[LabelledArticle, ...]:
+        """Return the articles of one split or several.
+
+        Raises
+        ------
+        ConfigError
+            When there is none, naming the splits there are.
+        """
+        chosen = tuple(article for article in self.articles if article.split in names)
+        if not chosen:
+            there = sorted({article.split or "(none)" for article in self.articles})
+            raise ConfigError(
+                f"corpus {self.info.name} has no article in split {' or '.join(names)}; "
+                f"its splits are {', '.join(there)}"
+            )
+        return chosen
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the articles' content, labels and splits, whatever file they came from."""
+        digest = hashlib.sha256()
+        for article in self.articles:
+            digest.update(orjson.dumps(row_from_labelled(article), option=orjson.OPT_SORT_KEYS))
+        return digest.hexdigest()
+
+    def to_datasets(self) -> DatasetDict:
+        """Return the corpus as a Hugging Face ``DatasetDict``, one ``Dataset`` a split.
+
+        Each task is a column: a list of ``ClassLabel`` where several labels may be given, null
+        where the task was not judged. Articles without a split are under ``all``.
+        """
+        from datasets import DatasetDict
+
+        by_split: dict[str, list[LabelledArticle]] = {}
+        for name in SPLITS:
+            if chosen := [article for article in self.articles if article.split == name]:
+                by_split[name] = chosen
+        if rest := [article for article in self.articles if article.split is None]:
+            by_split["all"] = rest
+        return DatasetDict({name: self._dataset(rows) for name, rows in by_split.items()})
+
+    def _dataset(self, articles: Iterable[LabelledArticle]) -> Dataset:
+        from datasets import Dataset
+
+        features = self._features()
+        names = [field.name for field in fields(Article)]
+        rows = [
+            {name: getattr(article, name) for name in names}
+            | {task: _as_list(article.labels.get(task)) for task in self.schemes}
+            for article in articles
+        ]
+        columns = {name: [row[name] for row in rows] for name in features}
+        return Dataset.from_dict(columns, features=features)
+
+    def _features(self) -> Features:
+        from datasets import ClassLabel, Features, List, Value
+
+        text = {field.name: Value("string") for field in fields(Article)}
+        tasks = {
+            task: List(ClassLabel(names=list(scheme.label_ids)))
+            for task, scheme in self.schemes.items()
+        }
+        return Features(text | tasks)
+
+
+def indicators(
+    articles: Iterable[LabelledArticle], scheme: LabelScheme
+) -> tuple[list[LabelledArticle], NDArray[np.bool_]]:
+    """Return the articles that were judged for a task, and their labels as an array.
+
+    Parameters
+    ----------
+    articles : iterable of LabelledArticle
+        Any articles. Those that were not judged, and those without a label where the scheme asks
+        for exactly one, are left out.
+    scheme : LabelScheme
+        The task.
+
+    Returns
+    -------
+    articles : list of LabelledArticle
+        The `n` judged ones.
+    y : ndarray of bool, shape (n, n_labels)
+        Columns in the scheme's order.
+    """
+    judged = [
+        article
+        for article in articles
+        if scheme.name in article.labels
+        and (scheme.kind == "multi" or article.labels[scheme.name])
+    ]
+    y = [[label in article.labels[scheme.name] for label in scheme.label_ids] for article in judged]
+    return judged, np.array(y, dtype=bool).reshape(len(judged), len(scheme.labels))
+
+
+def read_corpus(folder: Path) -> Corpus:
+    """Read a corpus folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``corpus.toml`` and either ``articles.jsonl`` or ``articles.parquet``.
+
+    Raises
+    ------
+    ConfigError
+        When ``corpus.toml`` or a scheme is not valid.
+    InputError
+        When an article is not valid or an id occurs twice; the message names file and line.
+    """
+    if not folder.is_dir():
+        raise InputError("there is no such corpus folder", path=folder)
+    info = _read_info(folder / "corpus.toml")
+    schemes = {scheme.name: scheme for scheme in (read_scheme(folder / name) for name in info.schemes)}
+    parquet = folder / "articles.parquet"
+    jsonl = folder / "articles.jsonl"
+    path = parquet if parquet.exists() and not jsonl.exists() else jsonl
+    rows = _parquet_rows(path) if path is parquet else _jsonl_lines(path)
+    articles = tuple(_checked(rows, schemes, path))
+    if not articles:
+        raise InputError("the corpus has no article", path=path)
+    return Corpus(info, schemes, articles)
+
+
+def write_corpus(
+    corpus: Corpus, folder: Path, *, parquet: bool = False, force: bool = False
+) -> None:
+    """Write a corpus folder, schemes included; it appears whole or not at all.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        What to write.
+    folder : Path
+        The destination.
+    parquet : bool
+        Write ``articles.parquet`` (through ``datasets``) in place of ``articles.jsonl``.
+    force : bool
+        Replace a folder that exists.
+
+    Raises
+    ------
+    OutputError
+        When the folder exists, or cannot be written.
+    """
+    refuse_existing(folder, force=force)
+    info = corpus.info.model_copy(
+        update={"schemes": tuple(f"schemes/{task}.toml" for task in corpus.schemes)}
+    )
+    rows = [row_from_labelled(article) for article in corpus.articles]
+    with atomic_folder(folder) as temporary:
+        _write_info(info, temporary / "corpus.toml")
+        for task, scheme in corpus.schemes.items():
+            write_scheme(scheme, temporary / "schemes" / f"{task}.toml")
+        if parquet:
+            _write_parquet(rows, corpus.schemes, temporary / "articles.parquet")
+        else:
+            lines = (orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+            (temporary / "articles.jsonl").write_bytes(b"".join(lines))
+
+
+def _read_info(path: Path) -> CorpusInfo:
+    try:
+        return CorpusInfo.model_validate(read_toml(path))
+    except ValidationError as error:
+        message = explain_validation(error.errors(), CorpusInfo.model_fields)
+        raise ConfigError(f"{path}: {message}") from None
+
+
+def _write_info(info: CorpusInfo, path: Path) -> None:
+    path.write_text(tomli_w.dumps(info.model_dump(mode="json")), encoding="utf-8")
+
+
+def _jsonl_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        with path.open("rb") as file:
+            lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
+            yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from None
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"cannot be read as Parquet: {error}", path=path) from None
+    for number, row in enumerate(table.to_pylist(), 1):
+        labels = row.get("labels") or {}
+        row["labels"] = {task: given for task, given in labels.items() if given is not None}
+        yield number, row
+
+
+def _write_parquet(
+    rows: list[dict[str, Any]], schemes: Mapping[str, LabelScheme], path: Path
+) -> None:
+    from datasets import Dataset, Features, List, Value
+
+    text = {name: Value("string") for name in rows[0] if name != "labels"}
+    features = Features(text | {"labels": {task: List(Value("string")) for task in schemes}})
+    Dataset.from_list(rows, features=features).to_parquet(path)
+
+
+def _checked(
+    rows: Iterable[tuple[int, bytes | dict[str, Any]]],
+    schemes: Mapping[str, LabelScheme],
+    path: Path,
+) -> Iterator[LabelledArticle]:
+    first_seen: dict[str, int] = {}
+    for number, given in rows:
+        try:
+            row = parse_json_row(given) if isinstance(given, bytes) else given
+            article = labelled_from_row(row, schemes)
+        except RowError as error:
+            about = f" (article {error.article_id})" if error.article_id else ""
+            raise InputError(f"{error}{about}", path=path, line=number) from None
+        if (earlier := first_seen.setdefault(article.id, number)) != number:
+            message = f"the id {article.id!r} was used on line {earlier} already; ids occur once"
+            raise InputError(message, path=path, line=number)
+        yield article
+
+
+def _as_list(labels: tuple[str, ...] | None) -> list[str] | None:
+    return None if labels is None else list(labels)
