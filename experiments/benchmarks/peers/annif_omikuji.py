@@ -5,8 +5,8 @@ with NLTK's Punkt model, which NLTK would download when first used; nltk-punkt-t
 the same model as an ordinary package.
 
 The backend keeps its defaults, which are those of Parabel (terms from one story on, no n-grams,
-balanced clusters of two). Like every Annif backend of its kind, it learns from labelled stories
-only: one without any label is passed over in training.
+balanced clusters of two). It passes over a story without any label in training, and takes no
+seed, so scores differ a little from run to run.
 """
 
 from __future__ import annotations
@@ -37,18 +37,17 @@ limit={limit}
 """
 
 
-def fit(workspace: Path, stories: Sequence[protocol.Story], labels: Sequence[str]) -> protocol.Scorer:
+def fit(
+    workspace: Path, stories: Sequence[protocol.Story], labels: Sequence[str]
+) -> protocol.Scorer:
     """Train a project of its own in a new folder of the workspace."""
     project = create_project(Path(mkdtemp(dir=workspace)), labels)
     subject_ids = {label: subject_id for subject_id, label in enumerate(labels)}
-    project.train(
-        DocumentList(
-            [
-                Document(story["text"], SubjectSet([subject_ids[label] for label in story["labels"]]))
-                for story in stories
-            ]
-        )
-    )
+    documents = [
+        Document(story["text"], SubjectSet([subject_ids[label] for label in story["labels"]]))
+        for story in stories
+    ]
+    project.train(DocumentList(documents))
 
     def score(texts: Sequence[str]) -> protocol.Scores:
         suggestions = project.suggest([Document(text) for text in texts])

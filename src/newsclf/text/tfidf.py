@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -93,7 +94,7 @@ class Tfidf:
         """Return the n-grams, column by column."""
         return [_name(pair, self.words) for pair in self.ngrams.tolist()]
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of the vocabulary and the weights: equal ones transform alike."""
         digest = hashlib.sha256("\n".join(self.words).encode("utf-8"))

@@ -1,0 +1,241 @@
+"""The fast classifiers: logistic regression on words, on static embeddings, or on both."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_array, hstack
+
+from newsclf.classifiers.base import Classifier, Validation
+from newsclf.classifiers.head import Features, LogisticHead
+from newsclf.errors import BundleError, ConfigError
+from newsclf.records import Text
+from newsclf.text.batch import TextBatch
+from newsclf.text.static import StaticEncoder
+from newsclf.text.tfidf import Tfidf
+
+Stemming = Literal["auto", "always", "never"]
+_STEMMING: dict[str, tuple[bool, ...]] = {
+    "auto": (True, False),
+    "always": (True,),
+    "never": (False,),
+}
+
+
+class LogisticClassifier(Classifier):
+    """Logistic regression a label, over features that a subclass makes.
+
+    Attributes
+    ----------
+    head_ : LogisticHead
+        The weights.
+    strength_ : float
+        The regularisation that cross-validation chose, as scikit-learn's ``C``.
+    """
+
+    head_: LogisticHead
+    strength_: float
+
+    @abstractmethod
+    def _blocks(self, texts: TextBatch) -> Iterator[Features]:
+        """Return the features of a batch, in blocks of columns."""
+
+    def predict_proba(
+        self,
+        texts: Sequence[Text],
+        *,
+        targets: Sequence[str] | None = None,  # noqa: ARG002  it does not read them
+    ) -> NDArray[np.float64]:
+        """Return each label's probability, shape (n_articles, n_labels)."""
+        return self.head_.probabilities(self._blocks(TextBatch.of(texts)))
+
+    def save(self, folder: Path) -> None:
+        """Write ``classifier.json`` and ``weights.safetensors``."""
+        state = {"parameters": self._parameters(), "strength": self.strength_} | self._state()
+        (folder / "classifier.json").write_text(
+            json.dumps(state, ensure_ascii=False), encoding="utf-8"
+        )
+        arrays = self.head_.arrays() | self._arrays()
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_file(contiguous, folder / "weights.safetensors")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read ``classifier.json`` and ``weights.safetensors``."""
+        state = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
+        arrays = load_file(folder / "weights.safetensors")
+        classifier = cls(**state["parameters"])
+        classifier.strength_ = state["strength"]
+        multi_label = classifier.multi_label
+        classifier.head_ = LogisticHead.from_arrays(arrays, multi_label=multi_label)
+        classifier._restore(state, arrays)
+        return classifier
+
+    def _state(self) -> dict[str, Any]:
+        return {}
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        return {}
+
+    @abstractmethod
+    def _restore(self, state: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None: ...
+
+    def _choose(self, texts: TextBatch, y: NDArray[np.bool_]) -> float:
+        """Fit the head on a batch's features; return its out-of-fold score."""
+        from newsclf.classifiers.logistic import Fitted
+
+        X = hstack([csr_array(block) for block in self._blocks(texts)], format="csr")
+        fitted = Fitted.choose(X, y, multi_label=self.multi_label, seed=self.seed)
+        self.head_ = fitted.head
+        self.strength_ = fitted.strength
+        self.out_of_fold_ = fitted.out_of_fold
+        return fitted.score
+
+
+class Static(LogisticClassifier):
+    """Logistic regression on static embeddings: reads meaning, not words.
+
+    Good with few articles and words that training never saw; `Hybrid` is better where there are
+    hundreds of articles or more.
+    """
+
+    encoder_: StaticEncoder
+
+    def _fit(
+        self,
+        texts: TextBatch,
+        y: NDArray[np.bool_],
+        targets: Sequence[str] | None,  # noqa: ARG002
+        valid: Validation | None,  # noqa: ARG002
+    ) -> None:
+        self.encoder_ = StaticEncoder.shipped()
+        self._choose(texts, y)
+
+    def _blocks(self, texts: TextBatch) -> Iterator[Features]:
+        yield texts.static(self.encoder_)
+
+    def _state(self) -> dict[str, Any]:
+        return _encoder_state(self.encoder_)
+
+    def _restore(self, state: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:  # noqa: ARG002
+        self.encoder_ = _encoder_of(state)
+
+
+class Linear(LogisticClassifier):
+    """Logistic regression on TF-IDF of single words and pairs of adjacent words.
+
+    Parameters
+    ----------
+    labels, multi_label, seed
+        As in `Classifier`.
+    stemming : 'auto', 'always' or 'never'
+        Whether words are reduced to their English Snowball stems; ``auto`` lets cross-validation
+        choose.
+    min_df : int
+        Fewest training articles that a word or a pair must occur in.
+    """
+
+    tfidf_: Tfidf
+    stem_: bool
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        multi_label: bool = True,
+        seed: int = 0,
+        stemming: Stemming = "auto",
+        min_df: int = 2,
+    ) -> None:
+        super().__init__(labels, multi_label=multi_label, seed=seed)
+        self.stemming = stemming
+        self.min_df = min_df
+
+    def _parameters(self) -> dict[str, Any]:
+        return super()._parameters() | {"stemming": self.stemming, "min_df": self.min_df}
+
+    def _fit(
+        self,
+        texts: TextBatch,
+        y: NDArray[np.bool_],
+        targets: Sequence[str] | None,  # noqa: ARG002
+        valid: Validation | None,  # noqa: ARG002
+    ) -> None:
+        if self.stemming not in _STEMMING:
+            allowed = ", ".join(_STEMMING)
+            raise ConfigError(f"stemming must be one of {allowed}, not {self.stemming!r}")
+        scores = {stem: self._fit_words(texts, y, stem=stem) for stem in _STEMMING[self.stemming]}
+        best = max(scores, key=scores.__getitem__)
+        if best != self.stem_:
+            self._fit_words(texts, y, stem=best)
+
+    def _fit_words(self, texts: TextBatch, y: NDArray[np.bool_], *, stem: bool) -> float:
+        self.stem_ = stem
+        self.tfidf_ = Tfidf.fit(texts.tokens(stem=stem), min_df=min(self.min_df, len(texts)))
+        return self._choose(texts, y)
+
+    def _blocks(self, texts: TextBatch) -> Iterator[Features]:
+        yield texts.tfidf(self.tfidf_, stem=self.stem_)
+
+    def _state(self) -> dict[str, Any]:
+        return {"stem": self.stem_, "words": self.tfidf_.words}
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        return {"ngrams": self.tfidf_.ngrams, "idf": self.tfidf_.idf}
+
+    def _restore(self, state: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        self.stem_ = state["stem"]
+        self.tfidf_ = Tfidf(tuple(state["words"]), arrays["ngrams"], arrays["idf"])
+
+
+class Hybrid(Linear):
+    """Logistic regression on TF-IDF and static embeddings together: the default.
+
+    Words carry what is particular to a beat, embeddings carry the meaning of words that training
+    never saw. Takes the parameters of `Linear`.
+    """
+
+    encoder_: StaticEncoder
+
+    def _fit(
+        self,
+        texts: TextBatch,
+        y: NDArray[np.bool_],
+        targets: Sequence[str] | None,
+        valid: Validation | None,
+    ) -> None:
+        self.encoder_ = StaticEncoder.shipped()
+        super()._fit(texts, y, targets, valid)
+
+    def _blocks(self, texts: TextBatch) -> Iterator[Features]:
+        yield from super()._blocks(texts)
+        yield texts.static(self.encoder_)
+
+    def _state(self) -> dict[str, Any]:
+        return super()._state() | _encoder_state(self.encoder_)
+
+    def _restore(self, state: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        super()._restore(state, arrays)
+        self.encoder_ = _encoder_of(state)
+
+
+def _encoder_state(encoder: StaticEncoder) -> dict[str, Any]:
+    return {"encoder": {"name": encoder.name, "sha256": encoder.sha256}}
+
+
+def _encoder_of(state: dict[str, Any]) -> StaticEncoder:
+    wanted = state["encoder"]
+    encoder = StaticEncoder.shipped()
+    if encoder.sha256 != wanted["sha256"]:
+        raise BundleError(
+            f"the bundle was trained with another version of the static encoder {wanted['name']} "
+            "than the installed newsclf ships; install the version named in the bundle"
+        )
+    return encoder
