@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 class NewsclfError(Exception):
@@ -78,12 +79,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; allowed are {', '.join(options)}"
 
 
-def explain_validation(errors: Sequence[dict[str, object]], known: Iterable[str]) -> str:
+def explain_validation(errors: Sequence[Mapping[str, Any]], known: Iterable[str]) -> str:
     """Put the first of pydantic's findings into one sentence.
 
     Parameters
     ----------
-    errors : sequence of dict
+    errors : sequence of mapping
         What ``ValidationError.errors()`` returned.
     known : iterable of str
         The field names that are allowed, for the suggestion on an unknown one.

@@ -1,4 +1,4 @@
-"""The records that travel through newsclf: articles, labels given by people, tags given by models."""
+"""The records that travel through newsclf: articles, people's labels, models' tags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_TEXT_CHARACTERS = 4_000_000
 
 
 class Text(NamedTuple):
-    """What classifiers read of an article: its headline and its body, either of them possibly ''."""
+    """What classifiers read of an article; either may be empty."""
 
     headline: str
     body: str
@@ -60,7 +60,7 @@ class LabelledArticle(Article):
     Parameters
     ----------
     labels : mapping of str to tuple of str
-        Labels by task. A task that is missing was not judged; an empty tuple was judged to have none.
+        Labels by task. A missing task was not judged; an empty tuple was judged to have none.
     split : str, optional
         ``train``, ``valid`` or ``test``.
     """

@@ -89,7 +89,7 @@ class LabelScheme(BaseModel):
                 raise ValueError(f"label {label.id!r} is listed twice")
             if label.parent is not None and label.parent not in seen:
                 raise ValueError(
-                    f"label {label.id!r} has the parent {label.parent!r}, which is not listed above it"
+                    f"label {label.id!r} has the parent {label.parent!r}, not listed above it"
                 )
             seen.add(label.id)
         if self.kind == "single" and len(self.labels) < 2:

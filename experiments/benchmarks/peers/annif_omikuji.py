@@ -18,14 +18,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 import nltk  # type: ignore[import-not-found]
+import protocol
 import punkt  # type: ignore[import-not-found]
 from annif.corpus import Document, DocumentList, SubjectSet  # type: ignore[import-not-found]
 from annif.project import AnnifProject  # type: ignore[import-not-found]
 from annif.registry import AnnifRegistry  # type: ignore[import-not-found]
 from annif.vocab import VocabFileTSV  # type: ignore[import-not-found]
 from nltk.tokenize.punkt import save_punkt_params  # type: ignore[import-not-found]
-
-import protocol
 
 PROJECT = """\
 [peer]

@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import fasttext  # type: ignore[import-not-found]
-
 import protocol
 
 # One thread makes a run repeatable, but fastText then sets only a tenth of its input table and

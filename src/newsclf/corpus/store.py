@@ -160,8 +160,7 @@ def indicators(
     judged = [
         article
         for article in articles
-        if scheme.name in article.labels
-        and (scheme.kind == "multi" or article.labels[scheme.name])
+        if scheme.name in article.labels and (scheme.kind == "multi" or article.labels[scheme.name])
     ]
     y = [[label in article.labels[scheme.name] for label in scheme.label_ids] for article in judged]
     return judged, np.array(y, dtype=bool).reshape(len(judged), len(scheme.labels))
@@ -185,7 +184,9 @@ def read_corpus(folder: Path) -> Corpus:
     if not folder.is_dir():
         raise InputError("there is no such corpus folder", path=folder)
     info = _read_info(folder / "corpus.toml")
-    schemes = {scheme.name: scheme for scheme in (read_scheme(folder / name) for name in info.schemes)}
+    schemes = {
+        scheme.name: scheme for scheme in (read_scheme(folder / name) for name in info.schemes)
+    }
     parquet = folder / "articles.parquet"
     jsonl = folder / "articles.jsonl"
     path = parquet if parquet.exists() and not jsonl.exists() else jsonl

@@ -92,6 +92,4 @@ def bootstrap_interval(
 
 def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
     numerator, denominator = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    return np.divide(
-        numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0
-    )
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)

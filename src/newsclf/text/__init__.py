@@ -1,1 +1,1 @@
-"""Arrays out of strings: tokens, TF-IDF and static embeddings. Nothing here reads an article file."""
+"""Arrays out of strings: tokens, TF-IDF and static embeddings."""

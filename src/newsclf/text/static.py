@@ -77,7 +77,7 @@ class StaticEncoder:
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
-        return self.vectors.shape[1]
+        return int(self.vectors.shape[1])
 
     def encode(self, tokens: Tokens) -> NDArray[np.float32]:
         """Embed a batch of texts.
@@ -97,9 +97,10 @@ class StaticEncoder:
             (np.ones(len(tokens.codes), dtype=np.float32), tokens.codes, tokens.offsets),
             shape=(len(tokens.offsets) - 1, len(words)),
         )
-        sums = counts @ words
+        sums: NDArray[np.float32] = counts @ words
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        return sums / np.where(lengths == 0, 1, lengths)
+        lengths[lengths == 0] = 1
+        return np.divide(sums, lengths)
 
     def _word_vectors(self, words: list[str]) -> NDArray[np.float32]:
         encodings = self.tokenizer.encode_batch_fast(words, add_special_tokens=False)

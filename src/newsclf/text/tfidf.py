@@ -1,4 +1,4 @@
-"""TF-IDF over word n-grams, equal to scikit-learn's ``TfidfVectorizer`` and several times faster."""
+"""TF-IDF over word n-grams, equal to scikit-learn's ``TfidfVectorizer`` and faster."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ class Tfidf:
         return cls._sorted(ngrams, idf, tokens.words.to_pylist())
 
     @classmethod
-    def _sorted(
-        cls, ngrams: NDArray[np.int64], idf: NDArray[np.float64], words: list[str]
-    ) -> Self:
+    def _sorted(cls, ngrams: NDArray[np.int64], idf: NDArray[np.float64], words: list[str]) -> Self:
         used = sorted({words[code] for code in ngrams.ravel() if code != _NO_WORD})
         position = {word: index for index, word in enumerate(used)}
         recode = np.array([position.get(word, _NO_WORD) for word in words] + [_NO_WORD])

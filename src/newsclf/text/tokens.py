@@ -13,9 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 _WORD_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_")
-_BLANK_ASCII = bytes(
-    byte if byte in _WORD_BYTES or byte >= 0x80 else 0x20 for byte in range(256)
-)
+_BLANK_ASCII = bytes(byte if byte in _WORD_BYTES or byte >= 0x80 else 0x20 for byte in range(256))
 """ASCII that is no lower-case word character becomes a blank; UTF-8 sequences stay as they are."""
 
 _NO_WORD_BEYOND_ASCII = re.compile(r"[^\w\x00-\x7f]")

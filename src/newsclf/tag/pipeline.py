@@ -1,0 +1,158 @@
+"""Read, tag, write: chunks go to long-lived workers and come back in input order."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+from joblib import Parallel, cpu_count, delayed
+
+from newsclf.bundle import verify
+from newsclf.errors import ConfigError, InputError
+from newsclf.files import atomic_file, refuse_existing
+from newsclf.tag.chunks import STANDARD_STREAM, read_chunks
+from newsclf.tag.worker import TaggedChunk, tag_chunk
+
+
+@dataclass
+class Summary:
+    """What became of a run's rows.
+
+    Parameters
+    ----------
+    model : str
+        ``name@version``.
+    tagged : int
+        Rows that were tagged.
+    refused : Counter
+        Rows that were not, by error code.
+    tags : Counter
+        Tags given, by (task, label).
+    seconds : float
+        Wall-clock time.
+    """
+
+    model: str
+    tagged: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    tags: Counter[tuple[str, str]] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """All rows: each was tagged or refused."""
+        return self.tagged + self.refused.total()
+
+    def add(self, chunk: TaggedChunk) -> None:
+        """Count a chunk."""
+        self.tagged += chunk.tagged
+        self.refused += chunk.refused
+        self.tags += chunk.tags
+
+
+def errors_path(output: Path) -> Path:
+    """Return where the error rows of an output go as well: ``<output>.errors.jsonl``."""
+    return output.with_name(f"{output.name}.errors.jsonl")
+
+
+def tag_files(
+    inputs: Sequence[Path],
+    model: Path,
+    output: Path,
+    *,
+    scores: bool = False,
+    force: bool = False,
+    jobs: int | None = None,
+    on_progress: Callable[[Summary], None] = lambda _: None,
+) -> Summary:
+    """Tag JSONL files into one JSONL file, one line out for every line in, in order.
+
+    Rows that cannot be tagged become error rows, and are written to `errors_path` too. Memory
+    does not grow with the number of rows.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        Files; a dash is standard input.
+    model : Path
+        A bundle's folder.
+    output : Path
+        The destination, which appears when all is written; a dash is standard output.
+    scores : bool
+        Whether each row carries every label's probability.
+    force : bool
+        Replace an output that exists.
+    jobs : int, optional
+        Worker processes; by default one a core.
+    on_progress : callable
+        Called with the counts so far after each chunk.
+
+    Raises
+    ------
+    InputError
+        When an input cannot be read or all are empty.
+    OutputError
+        When the output exists or cannot be written.
+    BundleError
+        When the bundle cannot be used.
+    """
+    start = time.perf_counter()
+    _refuse_overwriting_an_input(inputs, output)
+    manifest = verify(model)
+    summary = Summary(f"{manifest.name}@{manifest.version}")
+    with ExitStack() as stack:
+        out, errors = _open_outputs(stack, output, force=force)
+        for tagged in _tagged_chunks(inputs, model, scores=scores, jobs=jobs):
+            out.write(tagged.output)
+            if errors is not None:
+                errors.write(tagged.errors)
+            summary.add(tagged)
+            summary.seconds = time.perf_counter() - start
+            on_progress(summary)
+        if not summary.rows:
+            raise InputError("there is no line to tag", path=" ".join(map(str, inputs)))
+    if not summary.refused and output != STANDARD_STREAM:
+        errors_path(output).unlink(missing_ok=True)
+    return summary
+
+
+def _open_outputs(
+    stack: ExitStack, output: Path, *, force: bool
+) -> tuple[IO[bytes], IO[bytes] | None]:
+    if output == STANDARD_STREAM:
+        return sys.stdout.buffer, None
+    for path in (output, errors_path(output)):
+        refuse_existing(path, force=force)
+    errors = stack.enter_context(atomic_file(errors_path(output)))
+    return stack.enter_context(atomic_file(output)), errors
+
+
+def _refuse_overwriting_an_input(inputs: Sequence[Path], output: Path) -> None:
+    for path in inputs:
+        if path != STANDARD_STREAM and path.exists() and output.exists():
+            if path.samefile(output):
+                raise ConfigError(f"{output} is an input too; choose another output")
+
+
+def _tagged_chunks(
+    inputs: Sequence[Path], model: Path, *, scores: bool, jobs: int | None
+) -> Iterator[TaggedChunk]:
+    """Tag in this process while there is little to do, else in one process a core."""
+    chunks = read_chunks(inputs)
+    first = list(islice(chunks, 2))
+    workers = jobs if jobs is not None else cpu_count()
+    if len(first) < 2 or workers == 1:
+        for chunk in chain(first, chunks):
+            yield tag_chunk(model, chunk, scores=scores)
+        return
+    run: Any = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2*n_jobs")
+    yield from run(delayed(tag_chunk)(model, chunk, scores=scores) for chunk in chain(first, chunks))
+
+
