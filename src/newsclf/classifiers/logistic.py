@@ -123,7 +123,8 @@ def _out_of_fold(
         return np.tile(targets.mean(axis=0), (len(targets), 1))
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     predicted: NDArray[np.float64] = cross_val_predict(
-        _model(C), X, classes, cv=splitter, method="predict_proba")
+        _model(C), X, classes, cv=splitter, method="predict_proba"
+    )
     if targets.shape[1] == 1:
         return predicted[:, [1]]
     out = np.zeros(targets.shape)

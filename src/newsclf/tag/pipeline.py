@@ -37,6 +37,8 @@ class Summary:
         Tags given, by (task, label).
     seconds : float
         Wall-clock time.
+    bytes_read : int
+        Size of the lines so far.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Summary:
     refused: Counter[str] = field(default_factory=Counter)
     tags: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: float = 0.0
+    bytes_read: int = 0
 
     @property
     def rows(self) -> int:
@@ -55,6 +58,7 @@ class Summary:
         self.tagged += chunk.tagged
         self.refused += chunk.refused
         self.tags += chunk.tags
+        self.bytes_read += chunk.bytes_read
 
 
 def errors_path(output: Path) -> Path:
@@ -109,7 +113,7 @@ def tag_files(
     summary = Summary(f"{manifest.name}@{manifest.version}")
     with ExitStack() as stack:
         out, errors = _open_outputs(stack, output, force=force)
-        for tagged in _tagged_chunks(inputs, model, scores=scores, jobs=jobs):
+        for tagged in _tagged_chunks(inputs, model.resolve(), scores=scores, jobs=jobs):
             out.write(tagged.output)
             if errors is not None:
                 errors.write(tagged.errors)
@@ -136,9 +140,8 @@ def _open_outputs(
 
 def _refuse_overwriting_an_input(inputs: Sequence[Path], output: Path) -> None:
     for path in inputs:
-        if path != STANDARD_STREAM and path.exists() and output.exists():
-            if path.samefile(output):
-                raise ConfigError(f"{output} is an input too; choose another output")
+        if path.is_file() and output.is_file() and path.samefile(output):
+            raise ConfigError(f"{output} is an input too; choose another output")
 
 
 def _tagged_chunks(
@@ -153,6 +156,6 @@ def _tagged_chunks(
             yield tag_chunk(model, chunk, scores=scores)
         return
     run: Any = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2*n_jobs")
-    yield from run(delayed(tag_chunk)(model, chunk, scores=scores) for chunk in chain(first, chunks))
-
-
+    yield from run(
+        delayed(tag_chunk)(model, chunk, scores=scores) for chunk in chain(first, chunks)
+    )

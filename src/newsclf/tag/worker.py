@@ -34,6 +34,8 @@ class TaggedChunk:
         Lines that were not, by error code.
     tags : Counter
         Tags given, by (task, label).
+    bytes_read : int
+        Size of the input lines.
     """
 
     output: bytes = b""
@@ -41,6 +43,7 @@ class TaggedChunk:
     tagged: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     tags: Counter[tuple[str, str]] = field(default_factory=Counter)
+    bytes_read: int = 0
 
 
 def tag_chunk(model: Path, chunk: Chunk, *, scores: bool) -> TaggedChunk:
@@ -58,7 +61,7 @@ def tag_chunk(model: Path, chunk: Chunk, *, scores: bool) -> TaggedChunk:
     rows = [_article(line) for line in chunk.lines]
     articles = [row for row in rows if isinstance(row, Article)]
     tagged = iter(_bundle(model).tag(articles))
-    result = TaggedChunk()
+    result = TaggedChunk(bytes_read=sum(map(len, chunk.lines)))
     output = []
     errors = []
     for number, row in enumerate(rows, chunk.first_line):

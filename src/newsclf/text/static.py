@@ -100,7 +100,8 @@ class StaticEncoder:
         sums: NDArray[np.float32] = counts @ words
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         lengths[lengths == 0] = 1
-        return np.divide(sums, lengths)
+        sums /= lengths
+        return sums
 
     def _word_vectors(self, words: list[str]) -> NDArray[np.float32]:
         encodings = self.tokenizer.encode_batch_fast(words, add_special_tokens=False)

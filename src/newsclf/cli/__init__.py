@@ -1,0 +1,51 @@
+"""The command line. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from newsclf import __version__
+from newsclf.cli import demo, evaluate, models, tag, train
+from newsclf.errors import NewsclfError
+
+app = typer.Typer(
+    name="newsclf",
+    help="Topic, framing and stance tags for government news: train, evaluate, batch-tag.",
+    epilog=(
+        "Start with [bold]newsclf demo[/bold]. Exit status: 0 done, 1 failed, 2 wrong usage, "
+        "3 some rows could not be tagged."
+    ),
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("tag")(tag.tag)
+app.add_typer(models.app, name="models")
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"newsclf {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line, and turn newsclf's errors into a message and exit status 1."""
+    try:
+        app()
+    except NewsclfError as error:
+        sys.exit(f"newsclf: {error}")
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
