@@ -35,7 +35,8 @@ def beat() -> LabelScheme:
 @pytest.fixture(scope="session")
 def tone() -> LabelScheme:
     labels = tuple(
-        Label(id=name, title=name.title(), definition=f"Sounds {name}.") for name in ("warm", "cold")
+        Label(id=name, title=name.title(), definition=f"Sounds {name}.")
+        for name in ("warm", "cold")
     )
     return LabelScheme(
         name="tone", title="Tone", version="1", kind="single", question="How?", labels=labels

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import inspect
 import socket
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from numpy.typing import NDArray
 
 from newsclf.classifiers import CLASSIFIER_NAMES, Classifier, classifier_class
@@ -33,10 +35,15 @@ AWKWARD = {
     "control characters": Text("\x00\x1b", "court\x00judge"),
 }
 
-pytestmark = [
-    pytest.mark.parametrize("name", CLASSIFIER_NAMES),
-]
+pytestmark = pytest.mark.parametrize("name", CLASSIFIER_NAMES)
 multi_and_single = pytest.mark.parametrize("multi", [True, False], ids=["multi", "single"])
+
+
+@pytest.fixture(autouse=True)
+def one_process() -> Iterator[None]:
+    """Spare the tests the price of worker processes."""
+    with parallel_config(backend="sequential"):
+        yield
 
 
 def articles(*, multi: bool) -> tuple[list[Text], NDArray[np.bool_]]:
@@ -111,7 +118,9 @@ def test_out_of_fold_probabilities_cover_the_training_articles(name: str, multi:
     assert held_out.shape == (N_ARTICLES, len(LABELS))
     assert held_out.dtype == np.float64
     assert ((held_out >= 0) & (held_out <= 1)).all()
-    assert not np.array_equal(held_out, fitted(name, multi=multi).predict_proba(articles(multi=multi)[0]))
+    assert not np.array_equal(
+        held_out, fitted(name, multi=multi).predict_proba(articles(multi=multi)[0])
+    )
 
 
 @multi_and_single
@@ -164,7 +173,9 @@ def test_articles_without_a_word_are_learned_from(name: str, multi: bool) -> Non
 
 @multi_and_single
 def test_articles_that_share_no_word_are_learned_from(name: str, multi: bool) -> None:
-    texts = [Text(word, "") for word in ("patrol", "verdict", "deficit", "customs", "trial", "levy")]
+    texts = [
+        Text(word, "") for word in ("patrol", "verdict", "deficit", "customs", "trial", "levy")
+    ]
     classifier = make(name, multi=multi).fit(texts, np.tile(np.eye(3, dtype=bool), (2, 1)))
     assert_probabilities(classifier.predict_proba(texts), len(texts), multi=multi)
 
@@ -176,6 +187,16 @@ def test_the_same_seed_gives_the_same_classifier(name: str, multi: bool) -> None
     first = fitted(name, multi=multi)
     np.testing.assert_array_equal(again.predict_proba(texts), first.predict_proba(texts))
     np.testing.assert_array_equal(again.out_of_fold_, first.out_of_fold_)
+
+
+@multi_and_single
+def test_the_number_of_processes_does_not_matter(name: str, multi: bool) -> None:
+    texts, y = articles(multi=multi)
+    alone = fitted(name, multi=multi)
+    with parallel_config(backend="loky"):
+        together = make(name, multi=multi).fit(texts, y)
+    np.testing.assert_array_equal(together.out_of_fold_, alone.out_of_fold_)
+    np.testing.assert_array_equal(together.predict_proba(texts), alone.predict_proba(texts))
 
 
 @multi_and_single
@@ -217,9 +238,7 @@ def test_tasks_that_share_a_batch_do_not_disturb_each_other(name: str) -> None:
 
 
 @multi_and_single
-def test_no_connection_is_opened(
-    name: str, multi: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_connection_is_opened(name: str, multi: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object, **_keywords: object) -> NoReturn:
         raise AssertionError("a socket was opened")
 
@@ -277,5 +296,7 @@ def test_an_unknown_stemming_is_refused(name: str) -> None:
 
 
 def test_a_misspelled_name_is_answered_with_the_nearest(name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"unknown classifier '{name}x'; did you mean '{name}'\?"):
+    with pytest.raises(
+        ConfigError, match=rf"unknown classifier '{name}x'; did you mean '{name}'\?"
+    ):
         classifier_class(f"{name}x")

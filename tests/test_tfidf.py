@@ -15,7 +15,9 @@ from newsclf.text.tokens import tokenize
 WORD = re.compile(r"(?u)\b\w\w+\b")
 STEMMER = Stemmer.Stemmer("english")
 
-word = st.sampled_from(["border", "Border_", "borders", "force", "police", "straße", "國境", "aa", "x"])
+word = st.sampled_from(
+    ["border", "Border_", "borders", "force", "police", "straße", "國境", "aa", "x"]
+)
 text = st.one_of(
     st.lists(word, max_size=12).map(" ".join),
     st.text(st.characters(categories=None), max_size=20),

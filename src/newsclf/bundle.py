@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version as installed_version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -117,20 +118,18 @@ class TaskModel:
 
     record: TaskRecord
     classifier: Classifier
-    _thresholds: NDArray[np.float64] = field(init=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _thresholds(self) -> NDArray[np.float64]:
         given = self.record.thresholds
-        thresholds = [given.get(label, np.nan) for label in self.record.scheme.label_ids]
-        object.__setattr__(self, "_thresholds", np.array(thresholds))
+        return np.array([given[label] for label in self.record.scheme.label_ids])
 
     def assigned(self, probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which labels become tags, shape (n_articles, n_labels)."""
         if self.record.scheme.kind == "single":
             best = probabilities.argmax(axis=1)
-            return np.equal(best[:, None], np.arange(probabilities.shape[1]))
-        passed: NDArray[np.bool_] = probabilities >= self._thresholds
-        return passed
+            return np.asarray(best[:, None] == np.arange(probabilities.shape[1]))
+        return np.asarray(probabilities >= self._thresholds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,6 +339,9 @@ def _load_task(root: Path, task: str, record: TaskRecord) -> TaskModel:
         classifier = classifier_class(record.classifier).load(root / task)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise BundleError(f"{root / task} does not hold a {record.classifier}: {error}") from None
+    expected = record.scheme.label_ids if record.scheme.kind == "multi" else ()
+    if set(record.thresholds) != set(expected):
+        raise BundleError(f"{root}: the thresholds of {task} are not those of its labels")
     if classifier.labels != record.scheme.label_ids:
         raise BundleError(f"{root / task} has other labels than its scheme in bundle.json")
     return TaskModel(record, classifier)

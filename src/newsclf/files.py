@@ -80,7 +80,8 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             temporary.replace(path)
             _sync(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
 
 
 @contextmanager
@@ -130,7 +131,14 @@ def _swap_in(temporary: Path, path: Path) -> None:
     except OSError:
         aside.rename(path)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from newsclf.records import Text
 from newsclf.text.batch import TextBatch
 from newsclf.text.static import StaticEncoder
 from newsclf.text.tfidf import Tfidf
+
+if TYPE_CHECKING:
+    from newsclf.classifiers.logistic import Fitted
 
 Stemming = Literal["auto", "always", "never"]
 _STEMMING: dict[str, tuple[bool, ...]] = {
@@ -36,12 +39,12 @@ class LogisticClassifier(Classifier):
     ----------
     head_ : LogisticHead
         The weights.
-    strength_ : float
+    strengths_ : tuple of float
         The regularisation that cross-validation chose, as scikit-learn's ``C``.
     """
 
     head_: LogisticHead
-    strength_: float
+    strengths_: tuple[float, ...]
 
     @abstractmethod
     def _blocks(self, texts: TextBatch) -> Iterator[Features]:
@@ -58,7 +61,7 @@ class LogisticClassifier(Classifier):
 
     def save(self, folder: Path) -> None:
         """Write ``classifier.json`` and ``weights.safetensors``."""
-        state = {"parameters": self._parameters(), "strength": self.strength_} | self._state()
+        state = {"parameters": self._parameters(), "strengths": self.strengths_} | self._state()
         (folder / "classifier.json").write_text(
             json.dumps(state, ensure_ascii=False), encoding="utf-8"
         )
@@ -72,7 +75,7 @@ class LogisticClassifier(Classifier):
         state = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
         arrays = load_file(folder / "weights.safetensors")
         classifier = cls(**state["parameters"])
-        classifier.strength_ = state["strength"]
+        classifier.strengths_ = tuple(state["strengths"])
         multi_label = classifier.multi_label
         classifier.head_ = LogisticHead.from_arrays(arrays, multi_label=multi_label)
         classifier._restore(state, arrays)
@@ -87,16 +90,16 @@ class LogisticClassifier(Classifier):
     @abstractmethod
     def _restore(self, state: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None: ...
 
-    def _choose(self, texts: TextBatch, y: NDArray[np.bool_]) -> float:
-        """Fit the head on a batch's features; return its out-of-fold score."""
+    def _fitted(self, blocks: Sequence[Features], y: NDArray[np.bool_]) -> Fitted:
         from newsclf.classifiers.logistic import Fitted
 
-        X = hstack([csr_array(block) for block in self._blocks(texts)], format="csr")
-        fitted = Fitted.choose(X, y, multi_label=self.multi_label, seed=self.seed)
+        X = hstack([csr_array(block) for block in blocks], format="csr", dtype=np.float64)
+        return Fitted.choose(X, y, multi_label=self.multi_label, seed=self.seed)
+
+    def _keep(self, fitted: Fitted) -> None:
         self.head_ = fitted.head
-        self.strength_ = fitted.strength
+        self.strengths_ = fitted.strengths
         self.out_of_fold_ = fitted.out_of_fold
-        return fitted.score
 
 
 class Static(LogisticClassifier):
@@ -116,7 +119,7 @@ class Static(LogisticClassifier):
         valid: Validation | None,  # noqa: ARG002
     ) -> None:
         self.encoder_ = StaticEncoder.shipped()
-        self._choose(texts, y)
+        self._keep(self._fitted(list(self._blocks(texts)), y))
 
     def _blocks(self, texts: TextBatch) -> Iterator[Features]:
         yield texts.static(self.encoder_)
@@ -168,18 +171,20 @@ class Linear(LogisticClassifier):
         targets: Sequence[str] | None,  # noqa: ARG002
         valid: Validation | None,  # noqa: ARG002
     ) -> None:
+        self._keep(self._fit_words(texts, y))
+
+    def _fit_words(self, texts: TextBatch, y: NDArray[np.bool_]) -> Fitted:
+        """Fit the weighting and a head on words, stemmed or not as ranks best out of fold."""
         if self.stemming not in _STEMMING:
             allowed = ", ".join(_STEMMING)
             raise ConfigError(f"stemming must be one of {allowed}, not {self.stemming!r}")
-        scores = {stem: self._fit_words(texts, y, stem=stem) for stem in _STEMMING[self.stemming]}
-        best = max(scores, key=scores.__getitem__)
-        if best != self.stem_:
-            self._fit_words(texts, y, stem=best)
-
-    def _fit_words(self, texts: TextBatch, y: NDArray[np.bool_], *, stem: bool) -> float:
-        self.stem_ = stem
-        self.tfidf_ = Tfidf.fit(texts.tokens(stem=stem), min_df=min(self.min_df, len(texts)))
-        return self._choose(texts, y)
+        min_df = min(self.min_df, len(texts))
+        tried = []
+        for stem in _STEMMING[self.stemming]:
+            tfidf = Tfidf.fit(texts.tokens(stem=stem), min_df=min_df)
+            tried.append((stem, tfidf, self._fitted([texts.tfidf(tfidf, stem=stem)], y)))
+        self.stem_, self.tfidf_, fitted = max(tried, key=lambda attempt: attempt[2].score)
+        return fitted
 
     def _blocks(self, texts: TextBatch) -> Iterator[Features]:
         yield texts.tfidf(self.tfidf_, stem=self.stem_)
@@ -196,10 +201,11 @@ class Linear(LogisticClassifier):
 
 
 class Hybrid(Linear):
-    """Logistic regression on TF-IDF and static embeddings together: the default.
+    """Logistic regression on TF-IDF and static embeddings: the default.
 
     Words carry what is particular to a beat, embeddings carry the meaning of words that training
-    never saw. Takes the parameters of `Linear`.
+    never saw. Three heads (on words, on embeddings, on both) are averaged by their logits, which
+    is a linear model again and costs no more to predict with. Takes the parameters of `Linear`.
     """
 
     encoder_: StaticEncoder
@@ -208,11 +214,20 @@ class Hybrid(Linear):
         self,
         texts: TextBatch,
         y: NDArray[np.bool_],
-        targets: Sequence[str] | None,
-        valid: Validation | None,
+        targets: Sequence[str] | None,  # noqa: ARG002
+        valid: Validation | None,  # noqa: ARG002
     ) -> None:
         self.encoder_ = StaticEncoder.shipped()
-        super()._fit(texts, y, targets, valid)
+        on_words = self._fit_words(texts, y)
+        words, meaning = self._blocks(texts)
+        on_both = self._fitted([words, meaning], y)
+        on_meaning = self._fitted([meaning], y)
+        members = [
+            on_words.placed(0, meaning.shape[1]),
+            on_meaning.placed(words.shape[1], 0),
+            on_both,
+        ]
+        self._keep(on_both.average(members, y))
 
     def _blocks(self, texts: TextBatch) -> Iterator[Features]:
         yield from super()._blocks(texts)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -18,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from newsclf.classifiers.head import LogisticHead
 
 FOLDS = 5
-STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
+STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)
 """Inverse regularisation strengths (scikit-learn's ``C``) that are tried."""
 
 _LARGEST_GRAM = 2000
@@ -32,8 +35,8 @@ class Fitted:
     ----------
     head : LogisticHead
         Fitted on all articles.
-    strength : float
-        The chosen ``C``.
+    strengths : tuple of float
+        The chosen ``C``; several where heads were averaged.
     score : float
         Mean average precision over labels, out of fold.
     out_of_fold : ndarray of float64, shape (n_articles, n_labels)
@@ -41,7 +44,7 @@ class Fitted:
     """
 
     head: LogisticHead
-    strength: float
+    strengths: tuple[float, ...]
     score: float
     out_of_fold: NDArray[np.float64]
 
@@ -76,7 +79,39 @@ class Fitted:
         coefficients = restore(np.hstack([weights for weights, _ in solved]))
         intercepts = np.concatenate([intercept for _, intercept in solved])
         head = LogisticHead(coefficients, intercepts, multi_label)
-        return cls(head, STRENGTHS[best], scores[best], by_strength[best])
+        return cls(head, (STRENGTHS[best],), scores[best], by_strength[best])
+
+    @classmethod
+    def average(cls, members: Sequence[Fitted], y: NDArray[np.bool_]) -> Self:
+        """Average the logits of heads on the same columns: one linear model again.
+
+        Parameters
+        ----------
+        members : sequence of Fitted
+            Fitted on the same articles, with coefficients for the same columns.
+        y : ndarray of bool, shape (n_articles, n_labels)
+            Labels, to score the average.
+        """
+        heads = [member.head for member in members]
+        multi_label = heads[0].multi_label
+        head = LogisticHead(
+            np.mean([head.coefficients for head in heads], axis=0),
+            np.mean([head.intercepts for head in heads], axis=0),
+            multi_label,
+        )
+        tiny = np.finfo(np.float64).tiny
+        clipped = [np.clip(member.out_of_fold, tiny, 1 - 1e-16) for member in members]
+        link, inverse = (logit, expit) if multi_label else (np.log, partial(softmax, axis=1))
+        logits = np.mean([link(p) for p in clipped], axis=0)
+        out_of_fold = np.asarray(inverse(logits), dtype=np.float64)
+        strengths = tuple(strength for member in members for strength in member.strengths)
+        return cls(head, strengths, _mean_average_precision(y, out_of_fold), out_of_fold)
+
+    def placed(self, before: int, after: int) -> Self:
+        """Return the head with columns of weight 0 around its own."""
+        padded = np.pad(self.head.coefficients, ((before, after), (0, 0)))
+        head = LogisticHead(padded, self.head.intercepts, self.head.multi_label)
+        return replace(self, head=head)
 
 
 def _problems(y: NDArray[np.bool_], *, multi_label: bool) -> list[NDArray[np.bool_]]:
@@ -118,13 +153,16 @@ def _out_of_fold(
 ) -> NDArray[np.float64]:
     classes = _classes(targets)
     present, sizes = np.unique(classes, return_counts=True)
-    folds = min(FOLDS, int(sizes.min()))
-    if len(present) < 2 or folds < 2:
+    folds = min(FOLDS, int(np.sort(sizes)[-2])) if len(present) > 1 else 0
+    if folds < 2 or not X.shape[1]:
         return np.tile(targets.mean(axis=0), (len(targets), 1))
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    predicted: NDArray[np.float64] = cross_val_predict(
-        _model(C), X, classes, cv=splitter, method="predict_proba"
-    )
+    with warnings.catch_warnings():
+        # a class smaller than the number of folds is missing from some; it gets 0 there
+        warnings.simplefilter("ignore")
+        predicted: NDArray[np.float64] = cross_val_predict(
+            _model(C), X, classes, cv=splitter, method="predict_proba"
+        )
     if targets.shape[1] == 1:
         return predicted[:, [1]]
     out = np.zeros(targets.shape)
@@ -140,12 +178,12 @@ def _solve(
     present = np.unique(classes)
     n_columns = targets.shape[1]
     weights = np.zeros((X.shape[1], n_columns))
-    if n_columns == 1 and len(present) < 2:
+    if n_columns == 1 and (len(present) < 2 or not X.shape[1]):
         rate = (targets.sum() + 0.5) / (len(targets) + 1)
         return weights, np.array([np.log(rate / (1 - rate))])
     intercepts = np.full(n_columns, -np.inf)
     intercepts[present if n_columns > 1 else 0] = 0.0
-    if len(present) > 1:
+    if len(present) > 1 and X.shape[1]:
         model = _model(C).fit(X, classes)
         columns: Sequence[int] | NDArray[np.intp] = present if n_columns > 1 else [0]
         # two classes come as one column: the weights of the second against the first

@@ -141,7 +141,7 @@ def _identifier(row: Mapping[str, Any]) -> str:
         return str(value)
     if isinstance(value, str) and value.strip():
         return value
-    if value is None or value == "":
+    if value is None or isinstance(value, str):
         raise RowError("missing_id", "the row has no id")
     raise RowError("wrong_type", f"id must be a string, not {_json_type(value)}")
 

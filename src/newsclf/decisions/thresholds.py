@@ -44,4 +44,6 @@ def _f1_threshold(y: NDArray[np.bool_], p: NDArray[np.float64]) -> float:
     following = np.append(ranked[1:], 0.0)
     f1[ranked == following] = -1.0  # articles of equal probability are taken together or not at all
     best = int(np.argmax(f1))
+    if f1[best] < 0:
+        return DEFAULT_THRESHOLD
     return float((ranked[best] + following[best]) / 2)

@@ -1,0 +1,5 @@
+"""``python -m newsclf`` is ``newsclf``."""
+
+from newsclf.cli import main
+
+main()
