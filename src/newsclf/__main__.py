@@ -1,5 +1,6 @@
-"""``python -m newsclf`` is ``newsclf``."""
+"""``python -m newsclf``."""
 
 from newsclf.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,7 @@ def list_bundles(models: Path) -> list[tuple[Path, Manifest]]:
     models : Path
         Usually ``models``; it need not exist.
     """
-    folders = sorted(path.parent for path in models.glob("*/bundle.json"))
+    folders = sorted(path.parent for path in models.glob("[!.]*/bundle.json"))
     return [(folder, read_manifest(folder)) for folder in folders]
 
 

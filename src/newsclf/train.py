@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from inspect import signature
+from typing import get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from newsclf.bundle import FORMAT_VERSION, Bundle, Manifest, TaskModel, TaskRecord, environment
 from newsclf.classifiers import Classifier, classifier_class
@@ -76,6 +78,13 @@ def _new_classifier(how: TaskConfig, scheme: LabelScheme, seed: int) -> Classifi
     known = signature(kind).parameters.keys() - {"labels", "multi_label", "seed"}
     for option in how.options.keys() - known:
         raise ConfigError(f"{how.classifier} has no option {option!r}{did_you_mean(option, known)}")
+    types = get_type_hints(kind.__init__)
+    for option, value in how.options.items():
+        try:
+            TypeAdapter(types[option]).validate_python(value, strict=True)
+        except ValidationError as error:
+            message = error.errors()[0]["msg"]
+            raise ConfigError(f"{how.classifier}: option {option}: {message}") from None
     return kind(scheme.label_ids, multi_label=scheme.kind == "multi", seed=seed, **how.options)
 
 

@@ -5,8 +5,9 @@ with NLTK's Punkt model, which NLTK would download when first used; nltk-punkt-t
 the same model as an ordinary package.
 
 The backend keeps its defaults, which are those of Parabel (terms from one story on, no n-grams,
-balanced clusters of two). It passes over a story without any label in training, and takes no
-seed, so scores differ a little from run to run.
+balanced clusters of two). It passes over a story without any label in training, takes no seed, so
+that scores differ a little from run to run, and scores the ten likeliest labels in each of its
+three trees, so that of more than ten the unlikeliest get zero.
 """
 
 from __future__ import annotations

@@ -29,15 +29,22 @@ app.command("tag")(tag.tag)
 app.add_typer(models.app, name="models")
 
 
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"newsclf {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001  its callback has done the work
+        bool,
+        typer.Option(
+            "--version", help="Show the version and leave.", is_eager=True, callback=_show_version
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -264,7 +264,8 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"cannot be read as Parquet: {error}", path=path) from None
     for number, row in enumerate(table.to_pylist(), 1):
-        if isinstance(labels := row.get("labels"), dict):
+        row["labels"] = labels = row.get("labels") or {}
+        if isinstance(labels, dict):
             row["labels"] = {task: given for task, given in labels.items() if given is not None}
         yield number, row
 

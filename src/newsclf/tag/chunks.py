@@ -13,7 +13,7 @@ from newsclf.errors import InputError
 
 STANDARD_STREAM = Path("-")
 
-_LINES = 512
+_LINES = 1024
 _BYTES = 4 * 1024 * 1024
 
 

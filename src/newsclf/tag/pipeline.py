@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -16,8 +17,8 @@ from joblib import Parallel, cpu_count, delayed
 
 from newsclf.bundle import verify
 from newsclf.errors import ConfigError, InputError
-from newsclf.files import atomic_file, refuse_existing
-from newsclf.tag.chunks import STANDARD_STREAM, read_chunks
+from newsclf.files import atomic_file, refuse_existing, sha256_of
+from newsclf.tag.chunks import STANDARD_STREAM, Chunk, read_chunks
 from newsclf.tag.worker import TaggedChunk, tag_chunk
 
 
@@ -109,11 +110,12 @@ def tag_files(
     """
     start = time.perf_counter()
     _refuse_overwriting_an_input(inputs, output)
-    manifest = verify(model)
+    manifest, sha256 = verify(model), sha256_of(model / "bundle.json")
     summary = Summary(f"{manifest.name}@{manifest.version}")
     with ExitStack() as stack:
         out, errors = _open_outputs(stack, output, force=force)
-        for tagged in _tagged_chunks(inputs, model.resolve(), scores=scores, jobs=jobs):
+        tag = partial(tag_chunk, model.resolve(), scores=scores, sha256=sha256)
+        for tagged in _tagged_chunks(inputs, tag, jobs=jobs):
             out.write(tagged.output)
             if errors is not None:
                 errors.write(tagged.errors)
@@ -140,12 +142,13 @@ def _open_outputs(
 
 def _refuse_overwriting_an_input(inputs: Sequence[Path], output: Path) -> None:
     for path in inputs:
-        if path.is_file() and output.is_file() and path.samefile(output):
-            raise ConfigError(f"{output} is an input too; choose another output")
+        for written in (output, errors_path(output)):
+            if path.is_file() and written.is_file() and path.samefile(written):
+                raise ConfigError(f"{written} is an input too; choose another output")
 
 
 def _tagged_chunks(
-    inputs: Sequence[Path], model: Path, *, scores: bool, jobs: int | None
+    inputs: Sequence[Path], tag: Callable[[Chunk], TaggedChunk], *, jobs: int | None
 ) -> Iterator[TaggedChunk]:
     """Tag in this process while there is little to do, else in one process a core."""
     chunks = read_chunks(inputs)
@@ -153,9 +156,7 @@ def _tagged_chunks(
     workers = jobs if jobs is not None else cpu_count()
     if len(first) < 2 or workers == 1:
         for chunk in chain(first, chunks):
-            yield tag_chunk(model, chunk, scores=scores)
+            yield tag(chunk)
         return
     run: Any = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2*n_jobs")
-    yield from run(
-        delayed(tag_chunk)(model, chunk, scores=scores) for chunk in chain(first, chunks)
-    )
+    yield from run(delayed(tag)(chunk) for chunk in chain(first, chunks))

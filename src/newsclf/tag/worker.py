@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +47,23 @@ class TaggedChunk:
     bytes_read: int = 0
 
 
-def tag_chunk(model: Path, chunk: Chunk, *, scores: bool) -> TaggedChunk:
+def tag_chunk(model: Path, chunk: Chunk, *, scores: bool, sha256: str = "") -> TaggedChunk:
     """Tag a chunk's articles; a line that holds none becomes an error row.
 
     Parameters
     ----------
     model : Path
-        The bundle's folder; each process loads it once.
+        The bundle's folder; each process loads it once, and again when `sha256` is another.
     chunk : Chunk
         The lines.
     scores : bool
         Whether each row carries every label's probability.
+    sha256 : str
+        Checksum of the bundle's manifest: a folder may hold another bundle than a run ago.
     """
     rows = [_article(line) for line in chunk.lines]
     articles = [row for row in rows if isinstance(row, Article)]
-    tagged = iter(_bundle(model).tag(articles))
+    tagged = iter(_bundle(model, sha256).tag(articles))
     result = TaggedChunk(bytes_read=sum(map(len, chunk.lines)))
     output = []
     errors = []
@@ -79,8 +82,8 @@ def tag_chunk(model: Path, chunk: Chunk, *, scores: bool) -> TaggedChunk:
     return result
 
 
-@cache
-def _bundle(model: Path) -> Bundle:
+@lru_cache(maxsize=1)
+def _bundle(model: Path, sha256: str) -> Bundle:  # noqa: ARG001  a part of the cache's key
     return load(model)
 
 
@@ -117,7 +120,7 @@ def _tagged_row(article: TaggedArticle, *, scores: bool) -> dict[str, Any]:
 def _error_row(error: RowError, line: int, source: str) -> dict[str, Any]:
     return {
         "id": error.article_id,
-        "file": source,
+        "file": os.fsencode(source).decode(errors="replace"),
         "line": line,
         "error": {"code": error.code, "message": str(error)},
     }
