@@ -200,7 +200,7 @@ def test_a_manifest_with_an_unknown_key_is_refused(copy: Path) -> None:
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="no bundle at .*nowhere"):
+    with pytest.raises(BundleError, match=r"no bundle at .*nowhere"):
         load(tmp_path / "nowhere")
     with pytest.raises(BundleError, match=r"no bundle at .*bundle\.json"):
         verify(tmp_path)

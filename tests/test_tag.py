@@ -228,9 +228,14 @@ def test_a_model_that_was_tampered_with_tags_nothing(
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, NewsclfError, RuntimeError])
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_interruption_leaves_nothing_behind(
-    interruption: type[BaseException], jobs: int, tiny_model: Path, tmp_path: Path
+    interruption: type[BaseException],
+    jobs: int,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    source = write_lines(tmp_path / "in.jsonl", [story(row) for row in range(1100)])
+    monkeypatch.setattr("newsclf.tag.chunks._LINES", 50)
+    source = write_lines(tmp_path / "in.jsonl", [story(row) for row in range(200)])
 
     def stop(summary: Summary) -> None:
         raise interruption("stop now")
@@ -254,7 +259,10 @@ def test_an_interruption_leaves_the_earlier_output(
     assert names_in(tmp_path) == ["in.jsonl", "out.jsonl"]
 
 
-def test_two_workers_give_the_same_bytes_as_one(tiny_model: Path, tmp_path: Path) -> None:
+def test_two_workers_give_the_same_bytes_as_one(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsclf.tag.chunks._LINES", 600)
     lines = [b"broken" if row % 97 == 5 else story(row) for row in range(1500)]
     source = write_lines(tmp_path / "in.jsonl", lines)
     seen: list[int] = []
@@ -267,7 +275,7 @@ def test_two_workers_give_the_same_bytes_as_one(tiny_model: Path, tmp_path: Path
             on_progress=lambda summary: seen.append(summary.rows),
         )
         assert (summary.rows, summary.refused) == (1500, {"invalid_json": 16})
-    assert seen == [512, 1024, 1500] * 2
+    assert seen == [600, 1200, 1500] * 2
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
     errors = [(tmp_path / f"{jobs}.errors.jsonl").read_bytes() for jobs in (1, 2)]
     assert errors[0] == errors[1]

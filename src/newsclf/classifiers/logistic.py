@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from newsclf.classifiers.head import LogisticHead
@@ -66,13 +66,9 @@ class Fitted:
         problems = _problems(y, multi_label=multi_label)
         with threadpool_limits(1):
             reduced, restore = _reduced(X)
-            grid = [(targets, C) for C in STRENGTHS for targets in problems]
-            run = Parallel(n_jobs=min(cpu_count(), len(grid)))
-            held_out = run(delayed(_out_of_fold)(reduced, t, C, seed) for t, C in grid)
-            by_strength = [
-                np.hstack(held_out[start : start + len(problems)])
-                for start in range(0, len(grid), len(problems))
-            ]
+            run = Parallel(n_jobs=min(cpu_count(), len(problems)))
+            held_out = run(delayed(_out_of_fold)(reduced, targets, seed) for targets in problems)
+            by_strength = np.concatenate(held_out, axis=2)
             scores = [_mean_average_precision(y, p) for p in by_strength]
             best = int(np.argmax(scores))
             solved = [_solve(reduced, targets, STRENGTHS[best]) for targets in problems]
@@ -149,24 +145,27 @@ def _model(C: float) -> LogisticRegression:
 
 
 def _out_of_fold(
-    X: NDArray[np.float64], targets: NDArray[np.bool_], C: float, seed: int
+    X: NDArray[np.float64], targets: NDArray[np.bool_], seed: int
 ) -> NDArray[np.float64]:
+    """Return held-out probabilities, shape (n_strengths, n_articles, n_columns)."""
     classes = _classes(targets)
     present, sizes = np.unique(classes, return_counts=True)
     folds = min(FOLDS, int(np.sort(sizes)[-2])) if len(present) > 1 else 0
     if folds < 2 or not X.shape[1]:
-        return np.tile(targets.mean(axis=0), (len(targets), 1))
+        return np.tile(targets.mean(axis=0), (len(STRENGTHS), len(targets), 1))
+    out = np.zeros((len(STRENGTHS), *targets.shape))
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # a class smaller than the number of folds is missing from some; it gets 0 there
-        warnings.simplefilter("ignore")
-        predicted: NDArray[np.float64] = cross_val_predict(
-            _model(C), X, classes, cv=splitter, method="predict_proba"
-        )
-    if targets.shape[1] == 1:
-        return predicted[:, [1]]
-    out = np.zeros(targets.shape)
-    out[:, present] = predicted
+        warnings.simplefilter("ignore", UserWarning)
+        splits = list(splitter.split(X, classes))
+    for learned, held_out in splits:
+        model = _model(STRENGTHS[0]).set_params(warm_start=True)
+        for place, C in enumerate(STRENGTHS):
+            model.set_params(C=C).fit(X[learned], classes[learned])
+            predicted = model.predict_proba(X[held_out])
+            columns = model.classes_ if targets.shape[1] > 1 else [0]
+            out[place][np.ix_(held_out, columns)] = predicted[:, -len(columns) :]
     return out
 
 

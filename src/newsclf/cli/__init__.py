@@ -37,7 +37,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[  # noqa: ARG001  its callback has done the work
+    version: Annotated[
         bool,
         typer.Option(
             "--version", help="Show the version and leave.", is_eager=True, callback=_show_version
