@@ -26,7 +26,11 @@ def models(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_bundles_are_listed_by_folder(models: Path) -> None:
-    found = [(folder.name, m.name, m.version) for folder, m in list_bundles(models)]
+    found = [
+        (folder.name, m.name, m.version)
+        for folder, m in list_bundles(models)
+        if isinstance(m, Manifest)
+    ]
     assert found == [("desk", "desk", 1), ("other", "wire", 2)]
 
 
@@ -81,3 +85,17 @@ def test_what_an_interrupted_run_left_is_no_bundle(models: Path, tmp_path: Path)
     shutil.copytree(models / "desk", root / "desk")
     assert [folder.name for folder, _ in list_bundles(root)] == ["desk"]
     assert find_bundle("desk", root) == root / "desk"
+
+
+def test_a_damaged_bundle_does_not_hide_the_others(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    saved(tiny_bundle, tmp_path / "desk", name="desk", version=1)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "bundle.json").write_text("{", encoding="utf-8")
+    assert isinstance(dict(list_bundles(tmp_path))[tmp_path / "broken"], BundleError)
+    assert find_bundle("desk", tmp_path) == tmp_path / "desk"
+
+
+def test_a_bare_name_means_the_highest_version(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    for version in (2, 10, 9):
+        saved(tiny_bundle, tmp_path / f"desk-{version}", name="desk", version=version)
+    assert find_bundle("desk", tmp_path) == tmp_path / "desk-10"

@@ -24,7 +24,7 @@ from newsclf import __version__
 from newsclf.card import model_card
 from newsclf.classifiers import CLASSIFIER_NAMES, Classifier, classifier_class
 from newsclf.config import BundleName
-from newsclf.errors import BundleError, ConfigError
+from newsclf.errors import BundleError, ConfigError, OutputError
 from newsclf.files import atomic_folder, refuse_existing, sha256_of
 from newsclf.records import Article, Decision, Tag, TaggedArticle
 from newsclf.schemes import LabelScheme
@@ -225,7 +225,9 @@ class Bundle:
         OutputError
             When the folder exists, is another thing than a bundle, or cannot be written.
         """
-        refuse_existing(folder, force=force and (folder / "bundle.json").is_file())
+        refuse_existing(folder, force=force)
+        if folder.exists() and not (folder / "bundle.json").is_file():
+            raise OutputError(f"{folder} is no bundle, so it is not replaced; choose another path")
         with atomic_folder(folder) as temporary:
             for task, model in self.tasks.items():
                 (temporary / task).mkdir()

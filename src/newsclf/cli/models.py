@@ -18,9 +18,11 @@ ModelReference = Annotated[
 @app.command("list")
 def list_models(models: ModelsFolder = MODELS) -> None:
     """List the models in the folder of models."""
+    from rich.markup import escape
     from rich.table import Table
 
     from newsclf.cli.screen import out
+    from newsclf.errors import BundleError
     from newsclf.registry import list_bundles
 
     found = list_bundles(models)
@@ -29,6 +31,9 @@ def list_models(models: ModelsFolder = MODELS) -> None:
         return
     table = Table("model", "tasks", "trained on", "folder")
     for folder, manifest in found:
+        if isinstance(manifest, BundleError):
+            table.add_row(f"[red]damaged[/red]: {escape(str(manifest))}", "", "", str(folder))
+            continue
         corpus = f"{manifest.corpus['name']} {manifest.corpus['version']}"
         table.add_row(
             f"{manifest.name}@{manifest.version}", ", ".join(manifest.tasks), corpus, str(folder)
