@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -184,3 +186,32 @@ def test_no_model_yet_is_no_error(tmp_path: Path) -> None:
     done = run(tmp_path, "models", "list")
     assert done.returncode == 0
     assert done.stdout == "no model in models; make one with 'newsclf train'\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_a_full_standard_output_is_one_line_of_error(desk: Path) -> None:
+    command = [sys.executable, "-m", "newsclf", "tag", "-", "--model", "desk", "-o", "-", "-q"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command, cwd=desk, input=GOOD.encode(), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"newsclf: cannot write standard output: No space left on device\n"
+
+
+def test_an_interrupted_run_says_so_and_leaves_nothing(desk: Path, tmp_path: Path) -> None:
+    output = tmp_path / "tagged.jsonl"
+    command = [sys.executable, "-m", "newsclf", "tag", "-", "--model", "desk", "-o", output]
+    with subprocess.Popen(
+        command, cwd=desk, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(GOOD.encode())
+        process.stdin.flush()
+        while process.poll() is None and not list(tmp_path.iterdir()):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert b"interrupted; no output was written" in process.stderr.read()
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []

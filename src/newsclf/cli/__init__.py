@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -10,6 +11,8 @@ import typer
 from newsclf import __version__
 from newsclf.cli import demo, evaluate, models, tag, train
 from newsclf.errors import NewsclfError
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="newsclf",
@@ -49,6 +52,8 @@ def _options(
 
 def main() -> None:
     """Run the command line, and turn newsclf's errors into a message and exit status 1."""
+    # joblib warns of chunks in flight whenever a run ends early, which its message says already
+    warnings.filterwarnings("ignore", category=UserWarning, module="joblib")
     try:
         app()
     except NewsclfError as error:
@@ -56,3 +61,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            print("newsclf: interrupted; no output was written", file=sys.stderr)
+        raise

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -16,7 +16,7 @@ from typing import IO, Any
 from joblib import Parallel, cpu_count, delayed
 
 from newsclf.bundle import verify
-from newsclf.errors import ConfigError, InputError
+from newsclf.errors import ConfigError, InputError, OutputError
 from newsclf.files import atomic_file, refuse_existing, sha256_of
 from newsclf.tag.chunks import STANDARD_STREAM, Chunk, read_chunks
 from newsclf.tag.worker import TaggedChunk, tag_chunk
@@ -133,11 +133,22 @@ def _open_outputs(
     stack: ExitStack, output: Path, *, force: bool
 ) -> tuple[IO[bytes], IO[bytes] | None]:
     if output == STANDARD_STREAM:
-        return sys.stdout.buffer, None
+        return stack.enter_context(_standard_output()), None
     for path in (output, errors_path(output)):
         refuse_existing(path, force=force)
     errors = stack.enter_context(atomic_file(errors_path(output)))
     return stack.enter_context(atomic_file(output)), errors
+
+
+@contextmanager
+def _standard_output() -> Iterator[IO[bytes]]:
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write standard output: {error.strerror}") from None
 
 
 def _refuse_overwriting_an_input(inputs: Sequence[Path], output: Path) -> None:
