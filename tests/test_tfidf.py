@@ -30,9 +30,13 @@ def stems(document: str) -> list[str]:
     return STEMMER.stemWords(WORD.findall(document.lower()))
 
 
-def reference(batch: list[str], min_df: int, *, stem: bool = False) -> TfidfVectorizer | None:
+def reference(
+    batch: list[str], min_df: int, *, stem: bool = False, longest: int = 2
+) -> TfidfVectorizer | None:
     reads = {"tokenizer": stems, "token_pattern": None} if stem else {}
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=min_df, **reads)
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, longest), sublinear_tf=True, min_df=min_df, **reads
+    )
     try:
         return vectorizer.fit(batch)
     except ValueError:
@@ -45,12 +49,12 @@ def assert_same(tfidf: Tfidf, expected: TfidfVectorizer, batch: list[str], *, st
     np.testing.assert_allclose(weights, expected.transform(batch).toarray(), rtol=0, atol=1e-9)
 
 
-@given(training, st.lists(text, min_size=1, max_size=5), st.integers(1, 3))
+@given(training, st.lists(text, min_size=1, max_size=5), st.integers(1, 3), st.integers(1, 2))
 def test_weights_and_columns_equal_scikit_learns(
-    batch: list[str], unseen: list[str], min_df: int
+    batch: list[str], unseen: list[str], min_df: int, longest: int
 ) -> None:
-    tfidf = Tfidf.fit(tokenize(batch), min_df=min_df)
-    expected = reference(batch, min_df)
+    tfidf = Tfidf.fit(tokenize(batch), min_df=min_df, longest=longest)
+    expected = reference(batch, min_df, longest=longest)
     if expected is None:
         assert tfidf.features() == []
         assert tfidf.transform(tokenize(unseen)).shape == (len(unseen), 0)

@@ -32,10 +32,10 @@ class Dummy(Classifier):
 
     def _fit(
         self,
-        texts: TextBatch,  # noqa: ARG002  it reads nothing
+        texts: TextBatch,
         y: NDArray[np.bool_],
-        targets: Sequence[str] | None,  # noqa: ARG002
-        valid: Validation | None,  # noqa: ARG002
+        targets: Sequence[str] | None,
+        valid: Validation | None,
     ) -> None:
         self.shares_ = y.mean(axis=0)
         others = max(len(y) - 1, 1)
@@ -45,7 +45,7 @@ class Dummy(Classifier):
         self,
         texts: Sequence[Text],
         *,
-        targets: Sequence[str] | None = None,  # noqa: ARG002
+        targets: Sequence[str] | None = None,
     ) -> NDArray[np.float64]:
         """Return the same shares for every text."""
         return np.tile(self.shares_, (len(texts), 1))

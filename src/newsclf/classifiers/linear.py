@@ -54,7 +54,7 @@ class LogisticClassifier(Classifier):
         self,
         texts: Sequence[Text],
         *,
-        targets: Sequence[str] | None = None,  # noqa: ARG002  it does not read them
+        targets: Sequence[str] | None = None,
     ) -> NDArray[np.float64]:
         """Return each label's probability, shape (n_articles, n_labels)."""
         return self.head_.probabilities(self._blocks(TextBatch.of(texts)))
@@ -115,8 +115,8 @@ class Static(LogisticClassifier):
         self,
         texts: TextBatch,
         y: NDArray[np.bool_],
-        targets: Sequence[str] | None,  # noqa: ARG002
-        valid: Validation | None,  # noqa: ARG002
+        targets: Sequence[str] | None,
+        valid: Validation | None,
     ) -> None:
         self.encoder_ = StaticEncoder.shipped()
         self._keep(self._fitted(list(self._blocks(texts)), y))
@@ -127,7 +127,7 @@ class Static(LogisticClassifier):
     def _state(self) -> dict[str, Any]:
         return _encoder_state(self.encoder_)
 
-    def _restore(self, state: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:  # noqa: ARG002
+    def _restore(self, state: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         self.encoder_ = _encoder_of(state)
 
 
@@ -143,6 +143,8 @@ class Linear(LogisticClassifier):
         choose.
     min_df : int
         Fewest training articles that a word or a pair must occur in.
+    ngrams : int
+        1 for single words, 2 for pairs of adjacent words too.
     """
 
     tfidf_: Tfidf
@@ -156,20 +158,23 @@ class Linear(LogisticClassifier):
         seed: int = 0,
         stemming: Stemming = "auto",
         min_df: int = 2,
+        ngrams: int = 2,
     ) -> None:
         super().__init__(labels, multi_label=multi_label, seed=seed)
         self.stemming = stemming
         self.min_df = min_df
+        self.ngrams = ngrams
 
     def _parameters(self) -> dict[str, Any]:
-        return super()._parameters() | {"stemming": self.stemming, "min_df": self.min_df}
+        own = {"stemming": self.stemming, "min_df": self.min_df, "ngrams": self.ngrams}
+        return super()._parameters() | own
 
     def _fit(
         self,
         texts: TextBatch,
         y: NDArray[np.bool_],
-        targets: Sequence[str] | None,  # noqa: ARG002
-        valid: Validation | None,  # noqa: ARG002
+        targets: Sequence[str] | None,
+        valid: Validation | None,
     ) -> None:
         self._keep(self._fit_words(texts, y))
 
@@ -178,10 +183,13 @@ class Linear(LogisticClassifier):
         if self.stemming not in _STEMMING:
             allowed = ", ".join(_STEMMING)
             raise ConfigError(f"stemming must be one of {allowed}, not {self.stemming!r}")
+        if self.ngrams not in (1, 2):
+            raise ConfigError(f"ngrams must be 1 or 2, not {self.ngrams!r}")
         min_df = min(self.min_df, len(texts))
         tried = []
         for stem in _STEMMING[self.stemming]:
-            tfidf = Tfidf.fit(texts.tokens(stem=stem), min_df=min_df)
+            tokens = texts.tokens(stem=stem)
+            tfidf = Tfidf.fit(tokens, min_df=min_df, longest=self.ngrams)
             tried.append((stem, tfidf, self._fitted([texts.tfidf(tfidf, stem=stem)], y)))
         self.stem_, self.tfidf_, fitted = max(tried, key=lambda attempt: attempt[2].score)
         return fitted
@@ -205,17 +213,37 @@ class Hybrid(Linear):
 
     Words carry what is particular to a beat, embeddings carry the meaning of words that training
     never saw. Three heads (on words, on embeddings, on both) are averaged by their logits, which
-    is a linear model again and costs no more to predict with. Takes the parameters of `Linear`.
+    is a linear model again and costs no more to predict with. Takes the parameters of `Linear`,
+    but reads single words unless told otherwise.
     """
 
     encoder_: StaticEncoder
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        multi_label: bool = True,
+        seed: int = 0,
+        stemming: Stemming = "auto",
+        min_df: int = 2,
+        ngrams: int = 1,
+    ) -> None:
+        super().__init__(
+            labels,
+            multi_label=multi_label,
+            seed=seed,
+            stemming=stemming,
+            min_df=min_df,
+            ngrams=ngrams,
+        )
 
     def _fit(
         self,
         texts: TextBatch,
         y: NDArray[np.bool_],
-        targets: Sequence[str] | None,  # noqa: ARG002
-        valid: Validation | None,  # noqa: ARG002
+        targets: Sequence[str] | None,
+        valid: Validation | None,
     ) -> None:
         self.encoder_ = StaticEncoder.shipped()
         on_words = self._fit_words(texts, y)

@@ -15,12 +15,15 @@ from scipy.sparse import csr_array
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import RepeatedStratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from newsclf.classifiers.head import LogisticHead
 
 FOLDS = 5
+REPEATS = 2
+"""Rounds of cross-validation, each with other folds; held-out probabilities are their means."""
+
 STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)
 """Inverse regularisation strengths (scikit-learn's ``C``) that are tried."""
 
@@ -154,7 +157,7 @@ def _out_of_fold(
     if folds < 2 or not X.shape[1]:
         return np.tile(targets.mean(axis=0), (len(STRENGTHS), len(targets), 1))
     out = np.zeros((len(STRENGTHS), *targets.shape))
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=REPEATS, random_state=seed)
     with warnings.catch_warnings():
         # a class smaller than the number of folds is missing from some; it gets 0 there
         warnings.simplefilter("ignore", UserWarning)
@@ -165,8 +168,8 @@ def _out_of_fold(
             model.set_params(C=C).fit(X[learned], classes[learned])
             predicted = model.predict_proba(X[held_out])
             columns = model.classes_ if targets.shape[1] > 1 else [0]
-            out[place][np.ix_(held_out, columns)] = predicted[:, -len(columns) :]
-    return out
+            out[place][np.ix_(held_out, columns)] += predicted[:, -len(columns) :]
+    return out / REPEATS
 
 
 def _solve(

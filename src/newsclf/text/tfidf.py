@@ -52,7 +52,7 @@ class Tfidf:
     idf: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, tokens: Tokens, *, min_df: int = 2) -> Self:
+    def fit(cls, tokens: Tokens, *, min_df: int = 2, longest: int = 2) -> Self:
         """Learn the vocabulary and the document frequencies of a batch.
 
         Parameters
@@ -61,10 +61,14 @@ class Tfidf:
             The training texts.
         min_df : int
             Fewest texts that a feature must occur in.
+        longest : int
+            1 for single words, 2 for pairs of adjacent words too.
         """
         text = tokens.text_of_token()
         singles = tokens.codes.astype(np.int64)
         pairs, text_of_pair = _adjacent(singles, text, len(tokens.words))
+        if longest == 1:
+            pairs, text_of_pair = pairs[:0], text_of_pair[:0]
         n_texts = len(tokens.offsets) - 1
         single_keys, single_df = _document_frequency(singles, text, n_texts, min_df)
         pair_keys, pair_df = _document_frequency(pairs, text_of_pair, n_texts, min_df)
