@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -19,47 +18,28 @@ from newsclf.bundle import verify
 from newsclf.errors import ConfigError, InputError, OutputError
 from newsclf.files import atomic_file, refuse_existing, sha256_of
 from newsclf.tag.chunks import STANDARD_STREAM, Chunk, read_chunks
-from newsclf.tag.worker import TaggedChunk, tag_chunk
+from newsclf.tag.worker import Counts, TaggedChunk, tag_chunk
 
 
-@dataclass
-class Summary:
+@dataclass(kw_only=True)
+class Summary(Counts):
     """What became of a run's rows.
 
     Parameters
     ----------
     model : str
         ``name@version``.
-    tagged : int
-        Rows that were tagged.
-    refused : Counter
-        Rows that were not, by error code.
-    tags : Counter
-        Tags given, by (task, label).
     seconds : float
         Wall-clock time.
-    bytes_read : int
-        Size of the lines so far.
     """
 
     model: str
-    tagged: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    tags: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: float = 0.0
-    bytes_read: int = 0
 
     @property
     def rows(self) -> int:
         """All rows: each was tagged or refused."""
         return self.tagged + self.refused.total()
-
-    def add(self, chunk: TaggedChunk) -> None:
-        """Count a chunk."""
-        self.tagged += chunk.tagged
-        self.refused += chunk.refused
-        self.tags += chunk.tags
-        self.bytes_read += chunk.bytes_read
 
 
 def errors_path(output: Path) -> Path:
@@ -111,7 +91,7 @@ def tag_files(
     start = time.perf_counter()
     _refuse_overwriting_an_input(inputs, output)
     manifest, sha256 = verify(model), sha256_of(model / "bundle.json")
-    summary = Summary(f"{manifest.name}@{manifest.version}")
+    summary = Summary(model=f"{manifest.name}@{manifest.version}")
     with ExitStack() as stack:
         out, errors = _open_outputs(stack, output, force=force)
         tag = partial(tag_chunk, model.resolve(), scores=scores, sha256=sha256)

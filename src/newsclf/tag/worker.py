@@ -20,7 +20,36 @@ _PROBABILITY_DIGITS = 6
 
 
 @dataclass
-class TaggedChunk:
+class Counts:
+    """What became of some input lines.
+
+    Parameters
+    ----------
+    tagged : int
+        Lines that were tagged.
+    refused : Counter
+        Lines that were not, by error code.
+    tags : Counter
+        Tags given, by (task, label).
+    bytes_read : int
+        Size of the lines.
+    """
+
+    tagged: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    tags: Counter[tuple[str, str]] = field(default_factory=Counter)
+    bytes_read: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Count other lines too."""
+        self.tagged += other.tagged
+        self.refused += other.refused
+        self.tags += other.tags
+        self.bytes_read += other.bytes_read
+
+
+@dataclass
+class TaggedChunk(Counts):
     """The output of a chunk.
 
     Parameters
@@ -29,22 +58,10 @@ class TaggedChunk:
         One JSON line for each input line, in order.
     errors : bytes
         Those of them that are error rows.
-    tagged : int
-        Lines that were tagged.
-    refused : Counter
-        Lines that were not, by error code.
-    tags : Counter
-        Tags given, by (task, label).
-    bytes_read : int
-        Size of the input lines.
     """
 
     output: bytes = b""
     errors: bytes = b""
-    tagged: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    tags: Counter[tuple[str, str]] = field(default_factory=Counter)
-    bytes_read: int = 0
 
 
 def tag_chunk(model: Path, chunk: Chunk, *, scores: bool, sha256: str = "") -> TaggedChunk:
