@@ -15,56 +15,15 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsclf.corpus import Corpus, CorpusInfo, indicators, read_corpus, store, write_corpus
+from newsclf.corpus import Corpus, indicators, lines, read_corpus, write_corpus
+from newsclf.corpus.lines import BadRow
 from newsclf.corpus.rows import RowError, article_from_row, parse_json_row
 from newsclf.errors import ConfigError, InputError, OutputError
 from newsclf.records import MAX_TEXT_CHARACTERS, LabelledArticle
-from newsclf.schemes import Label, LabelScheme, write_scheme
+from newsclf.schemes import write_scheme
+from strategies import INFO, SCHEMES, corpora
 
-INFO = CorpusInfo(name="tiny", version="1", licence="CC0-1.0", provenance="", schemes=())
 PLAIN = {"id": "a1", "headline": "Border", "body": "A lorry."}
-
-
-def scheme(name: str, kind: str, *labels: str) -> LabelScheme:
-    made = tuple(Label(id=label, title=label, definition=".") for label in labels)
-    return LabelScheme.model_validate(
-        {"name": name, "title": "", "version": "1", "kind": kind, "question": "", "labels": made}
-    )
-
-
-SCHEMES = {
-    "beat": scheme("beat", "multi", "border", "court", "budget"),
-    "tone": scheme("tone", "single", "warm", "cold"),
-}
-
-characters = st.characters(exclude_categories=["Cs"])
-some_text = st.text(characters, min_size=1, max_size=20).filter(str.strip)
-optional = st.none() | st.text(characters, max_size=8)
-labels = st.fixed_dictionaries(
-    {},
-    optional={
-        "beat": st.lists(st.sampled_from(SCHEMES["beat"].label_ids), unique=True).map(tuple),
-        "tone": st.lists(st.sampled_from(SCHEMES["tone"].label_ids), max_size=1).map(tuple),
-    },
-)
-articles = st.builds(
-    LabelledArticle,
-    id=some_text,
-    headline=some_text,
-    body=st.text(characters, max_size=20),
-    published=optional,
-    source=optional,
-    genre=optional,
-    country=optional,
-    url=optional,
-    language=optional,
-    target=optional,
-    labels=labels,
-    split=st.sampled_from([None, "train", "valid", "test"]),
-)
-corpora = st.lists(articles, min_size=1, max_size=5, unique_by=lambda a: a.id).map(
-    lambda made: Corpus(INFO, SCHEMES, tuple(made))
-)
 
 
 def folder_of(folder: Path, *rows: bytes | dict[str, Any], **info: Any) -> Path:
@@ -89,9 +48,11 @@ def test_a_corpus_is_read_back_as_it_was_written(made: Corpus, parquet: bool) ->
             "corpus.toml",
             "schemes",
             f"articles.{suffix}",
+            *(["annotations.jsonl"] if made.annotations else []),
         }
         again = read_corpus(folder)
         assert again.articles == made.articles
+        assert again.annotations == made.annotations
         assert again.schemes == SCHEMES
         assert again.sha256 == made.sha256
 
@@ -250,7 +211,7 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_overlong_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 100)
     monkeypatch.setattr("newsclf.corpus.rows.MAX_LINE_BYTES", 100)
     folder = folder_of(tmp_path, PLAIN, PLAIN | {"id": "a2", "body": "lorry " * 40})
     with pytest.raises(InputError, match=r"line 2: the line has more than 100 bytes"):
@@ -370,3 +331,42 @@ def test_the_shipped_corpus_becomes_three_datasets(corpus: Corpus) -> None:
         "valid": 77,
         "test": 73,
     }
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "message"),
+    [
+        ({"id": "a1"}, "wrong_type", "no annotator"),
+        ({"id": "zz", "annotator": "A", "labels": {}}, "unknown_id", "no article has the id 'zz'"),
+        ({"id": "a1", "annotator": "A", "labels": {"beat": ["x"]}}, "invalid_label", "unknown"),
+        ({"id": "a1", "annotator": "B", "labels": {}}, "repeated_id", "'B' labelled 'a1' already"),
+    ],
+)
+def test_an_annotation_that_cannot_be_used_is_named(
+    row: dict[str, Any], code: str, message: str, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, PLAIN)
+    rows = [{"id": "a1", "annotator": "B", "labels": {"tone": ["warm"]}}, row]
+    (folder / "annotations.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(InputError, match=rf"annotations.jsonl, line 2: .*{message}"):
+        read_corpus(folder)
+    bad: list[BadRow] = []
+    assert len(read_corpus(folder, on_bad=bad.append).annotations) == 1
+    assert [(found.line, found.code) for found in bad] == [(2, code)]
+
+
+def test_reading_goes_on_after_a_bad_row_when_it_may(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, PLAIN, b"{", PLAIN, {"id": "a2", "headline": " "})
+    bad: list[BadRow] = []
+    assert len(read_corpus(folder, on_bad=bad.append).articles) == 1
+    assert [(found.line, found.code) for found in bad] == [
+        (2, "invalid_json"),
+        (3, "repeated_id"),
+        (4, "empty_text"),
+    ]
+
+
+def test_a_task_has_one_scheme(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, PLAIN, schemes=["schemes/beat.toml", "schemes/beat.toml"])
+    with pytest.raises(ConfigError, match="a scheme for the task 'beat' is listed already"):
+        read_corpus(folder)

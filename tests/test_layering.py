@@ -9,8 +9,9 @@ from typing import NamedTuple
 import pytest
 
 import newsclf
+from newsclf.extras import EXTRAS
 
-FOUNDATION = {"errors", "records", "schemes", "config", "files"}
+FOUNDATION = {"errors", "records", "schemes", "config", "files", "extras"}
 LIBRARIES = {"text", "metrics", "decisions"}
 STEPS = {"train", "evaluate", "bundle", "card"}
 APPLICATIONS = {"registry", "tag"}
@@ -35,8 +36,10 @@ LAYERS = [
     Layer(LIBRARIES, FOUNDATION, NUMERICAL),
     Layer(
         {"corpus"},
-        {"records", "schemes", "errors", "files", "text"},
-        {"datasets", "pyarrow", "orjson", "numpy", "pydantic", "tomli_w"},
+        {"records", "schemes", "errors", "files", "extras", "text", "metrics"},
+        {"datasets", "pyarrow", "orjson", "numpy", "scipy", "pydantic", "tomli_w", "joblib"}
+        | {"charset_normalizer", "openpyxl"}
+        | {package for extra in ("check", "fetch") for package in EXTRAS[extra]},
     ),
     Layer({"classifiers"}, {"text", "errors", "records", "files"}, ANY),
     Layer(STEPS, BELOW_STEPS | STEPS, ANY),

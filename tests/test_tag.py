@@ -137,7 +137,7 @@ def test_an_overlong_line_is_refused_once(
     length: int, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("newsclf.corpus.rows.MAX_LINE_BYTES", 200)
-    monkeypatch.setattr("newsclf.tag.chunks.MAX_LINE_BYTES", 200)
+    monkeypatch.setattr("newsclf.corpus.lines.MAX_LINE_BYTES", 200)
     long = b'{"id": "ok", "headline": "' + b"a" * (length - 28) + b'"}'
     assert len(long) == length
     output = tmp_path / "out.jsonl"

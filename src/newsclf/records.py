@@ -69,6 +69,25 @@ class LabelledArticle(Article):
     split: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What one annotator said of an article.
+
+    Parameters
+    ----------
+    id : str
+        The article's.
+    annotator : str
+        A name or code; one that starts with ``weak:`` is a rule and not a reader.
+    labels : mapping of str to tuple of str
+        Labels by task, as in `LabelledArticle`.
+    """
+
+    id: str
+    annotator: str
+    labels: Mapping[str, tuple[str, ...]]
+
+
 class Decision(StrEnum):
     """What becomes of a tag or an article: published, seen by an editor, or left without a tag."""
 

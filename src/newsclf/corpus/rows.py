@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from newsclf.errors import NewsclfError, did_you_mean
-from newsclf.records import MAX_TEXT_CHARACTERS, Article, LabelledArticle
+from newsclf.records import MAX_TEXT_CHARACTERS, Annotation, Article, LabelledArticle
 from newsclf.schemes import LabelScheme
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
@@ -133,6 +133,34 @@ def row_from_labelled(article: LabelledArticle) -> dict[str, Any]:
     row = {field.name: getattr(article, field.name) for field in fields(LabelledArticle)}
     row["labels"] = {task: list(labels) for task, labels in article.labels.items()}
     return row
+
+
+def annotation_from_row(row: Mapping[str, Any], schemes: Mapping[str, LabelScheme]) -> Annotation:
+    """Make an annotation of a row ``{"id": ..., "annotator": ..., "labels": {...}}``.
+
+    Parameters
+    ----------
+    row : mapping
+        A line of ``annotations.jsonl``.
+    schemes : mapping of str to LabelScheme
+        The schemes by task.
+
+    Raises
+    ------
+    RowError
+        When the id or the annotator is missing, or a label is not its scheme's.
+    """
+    article_id = _identifier(row)
+    annotator = _string(row, "annotator", article_id)
+    if not (annotator and annotator.strip()):
+        raise RowError("wrong_type", "the row has no annotator", article_id)
+    return Annotation(article_id, annotator, _labels(row, schemes, article_id))
+
+
+def row_from_annotation(annotation: Annotation) -> dict[str, Any]:
+    """Return the row of an annotation, as it stands in ``annotations.jsonl``."""
+    labels = {task: list(given) for task, given in annotation.labels.items()}
+    return {"id": annotation.id, "annotator": annotation.annotator, "labels": labels}
 
 
 def _identifier(row: Mapping[str, Any]) -> str:

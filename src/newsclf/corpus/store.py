@@ -1,9 +1,12 @@
-"""A labelled corpus: a folder that holds ``corpus.toml`` and ``articles.jsonl`` or ``.parquet``."""
+"""A labelled corpus: a folder that holds ``corpus.toml`` and ``articles.jsonl`` or ``.parquet``.
+
+Where several annotators are kept, what each said is in ``annotations.jsonl``.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +17,19 @@ import tomli_w
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from newsclf.corpus.lines import BadRow, bounded_lines
 from newsclf.corpus.rows import (
-    MAX_LINE_BYTES,
     SPLITS,
     RowError,
+    annotation_from_row,
     labelled_from_row,
     parse_json_row,
+    row_from_annotation,
     row_from_labelled,
 )
 from newsclf.errors import ConfigError, InputError, explain_validation
 from newsclf.files import atomic_folder, refuse_existing
-from newsclf.records import Article, LabelledArticle
+from newsclf.records import Annotation, Article, LabelledArticle
 from newsclf.schemes import LabelScheme, read_scheme, read_toml, write_scheme
 
 if TYPE_CHECKING:
@@ -66,11 +71,14 @@ class Corpus:
         By task.
     articles : tuple of LabelledArticle
         With ids that occur once.
+    annotations : tuple of Annotation
+        What each annotator said, where that is kept.
     """
 
     info: CorpusInfo
     schemes: Mapping[str, LabelScheme]
     articles: tuple[LabelledArticle, ...]
+    annotations: tuple[Annotation, ...] = ()
 
     def split(self, *names: str) -> tuple[LabelledArticle, ...]:
         """Return the articles of one split or several.
@@ -166,13 +174,16 @@ def indicators(
     return judged, np.array(y, dtype=bool).reshape(len(judged), len(scheme.labels))
 
 
-def read_corpus(folder: Path) -> Corpus:
+def read_corpus(folder: Path, *, on_bad: Callable[[BadRow], None] | None = None) -> Corpus:
     """Read a corpus folder.
 
     Parameters
     ----------
     folder : Path
-        Holds ``corpus.toml`` and either ``articles.jsonl`` or ``articles.parquet``.
+        Holds ``corpus.toml``, either ``articles.jsonl`` or ``articles.parquet``, and perhaps
+        ``annotations.jsonl``.
+    on_bad : callable, optional
+        Takes each row that cannot be used, and reading goes on; without it the first raises.
 
     Raises
     ------
@@ -183,18 +194,21 @@ def read_corpus(folder: Path) -> Corpus:
     """
     if not folder.is_dir():
         raise InputError("there is no such corpus folder", path=folder)
+    report = on_bad or _refuse
     info = _read_info(folder / "corpus.toml")
-    schemes = {
-        scheme.name: scheme for scheme in (read_scheme(folder / name) for name in info.schemes)
-    }
+    schemes = _read_schemes(folder, info)
     parquet = folder / "articles.parquet"
     jsonl = folder / "articles.jsonl"
     path = parquet if parquet.exists() and not jsonl.exists() else jsonl
     rows = _parquet_rows(path) if path is parquet else _jsonl_lines(path)
-    articles = tuple(_checked(rows, schemes, path))
+    articles = tuple(_checked_articles(rows, schemes, path, report))
     if not articles:
         raise InputError("the corpus has no article", path=path)
-    return Corpus(info, schemes, articles)
+    path = folder / "annotations.jsonl"
+    ids = {article.id for article in articles}
+    lines = _jsonl_lines(path) if path.exists() else iter(())
+    annotations = tuple(_checked_annotations(lines, schemes, ids, path, report))
+    return Corpus(info, schemes, articles, annotations)
 
 
 def write_corpus(
@@ -232,6 +246,14 @@ def write_corpus(
         else:
             lines = (orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
             (temporary / "articles.jsonl").write_bytes(b"".join(lines))
+        if corpus.annotations:
+            said = (row_from_annotation(annotation) for annotation in corpus.annotations)
+            lines = (orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in said)
+            (temporary / "annotations.jsonl").write_bytes(b"".join(lines))
+
+
+def _refuse(bad: BadRow) -> None:
+    raise bad.as_error()
 
 
 def _read_info(path: Path) -> CorpusInfo:
@@ -242,6 +264,19 @@ def _read_info(path: Path) -> CorpusInfo:
         raise ConfigError(f"{path}: {message}") from None
 
 
+def _read_schemes(folder: Path, info: CorpusInfo) -> dict[str, LabelScheme]:
+    schemes: dict[str, LabelScheme] = {}
+    for name in info.schemes:
+        scheme = read_scheme(folder / name)
+        if scheme.name in schemes:
+            raise ConfigError(
+                f"{folder / name}: a scheme for the task {scheme.name!r} is listed already in "
+                f"{folder / 'corpus.toml'}; a task has one"
+            )
+        schemes[scheme.name] = scheme
+    return schemes
+
+
 def _write_info(info: CorpusInfo, path: Path) -> None:
     path.write_text(tomli_w.dumps(info.model_dump(mode="json")), encoding="utf-8")
 
@@ -249,8 +284,9 @@ def _write_info(info: CorpusInfo, path: Path) -> None:
 def _jsonl_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with path.open("rb") as file:
-            lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
-            yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+            for number, line in enumerate(bounded_lines(file), 1):
+                if line.strip():
+                    yield number, line
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from None
 
@@ -275,15 +311,17 @@ def _write_parquet(
 ) -> None:
     from datasets import Dataset, Features, List, Value
 
-    text = {name: Value("string") for name in rows[0] if name != "labels"}
-    features = Features(text | {"labels": {task: List(Value("string")) for task in schemes}})
+    text = {field.name: Value("string") for field in fields(LabelledArticle)}
+    labels = {task: List(Value("string")) for task in schemes}
+    features = Features(text | {"labels": labels})
     Dataset.from_list(rows, features=features).to_parquet(path)
 
 
-def _checked(
+def _checked_articles(
     rows: Iterable[tuple[int, bytes | dict[str, Any]]],
     schemes: Mapping[str, LabelScheme],
     path: Path,
+    report: Callable[[BadRow], None],
 ) -> Iterator[LabelledArticle]:
     first_seen: dict[str, int] = {}
     for number, given in rows:
@@ -291,12 +329,39 @@ def _checked(
             row = parse_json_row(given) if isinstance(given, bytes) else given
             article = labelled_from_row(row, schemes)
         except RowError as error:
-            about = f" (article {error.article_id})" if error.article_id else ""
-            raise InputError(f"{error}{about}", path=path, line=number) from None
-        if (earlier := first_seen.setdefault(article.id, number)) != number:
+            report(BadRow.of(error, str(path), number))
+            continue
+        if (earlier := first_seen.setdefault(article.id, number)) == number:
+            yield article
+        else:
             message = f"the id {article.id!r} was used on line {earlier} already; ids occur once"
-            raise InputError(message, path=path, line=number)
-        yield article
+            report(BadRow(str(path), number, "repeated_id", message))
+
+
+def _checked_annotations(
+    lines: Iterable[tuple[int, bytes]],
+    schemes: Mapping[str, LabelScheme],
+    ids: set[str],
+    path: Path,
+    report: Callable[[BadRow], None],
+) -> Iterator[Annotation]:
+    seen: set[tuple[str, str]] = set()
+    for number, line in lines:
+        try:
+            annotation = annotation_from_row(parse_json_row(line), schemes)
+        except RowError as error:
+            report(BadRow.of(error, str(path), number))
+            continue
+        key = (annotation.id, annotation.annotator)
+        if annotation.id in ids and key not in seen:
+            seen.add(key)
+            yield annotation
+        elif key in seen:
+            message = f"annotator {annotation.annotator!r} labelled {annotation.id!r} already"
+            report(BadRow(str(path), number, "repeated_id", message))
+        else:
+            message = f"no article has the id {annotation.id!r}"
+            report(BadRow(str(path), number, "unknown_id", message))
 
 
 def _as_list(labels: tuple[str, ...] | None) -> list[str] | None:

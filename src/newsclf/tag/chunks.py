@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from newsclf.corpus.rows import MAX_LINE_BYTES
+from newsclf.corpus.lines import bounded_lines
 from newsclf.errors import InputError
 
 STANDARD_STREAM = Path("-")
@@ -62,7 +62,7 @@ def read_chunks(inputs: Sequence[Path]) -> Iterator[Chunk]:
 
 def _chunks_of(file: BinaryIO, source: str) -> Iterator[Chunk]:
     first, lines, size = 1, list[bytes](), 0
-    for line in _lines(file):
+    for line in bounded_lines(file):
         lines.append(line)
         size += len(line)
         if len(lines) == _LINES or size >= _BYTES:
@@ -70,11 +70,3 @@ def _chunks_of(file: BinaryIO, source: str) -> Iterator[Chunk]:
             first, lines, size = first + len(lines), [], 0
     if lines:
         yield Chunk(source, first, lines)
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        rest = line
-        while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
-            rest = file.readline(MAX_LINE_BYTES + 1)
-        yield line

@@ -1,0 +1,1 @@
+"""Corpora out of other programs' files, and back."""

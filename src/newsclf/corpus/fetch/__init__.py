@@ -1,0 +1,1 @@
+"""Stories from the web: the GOV.UK APIs, and feeds."""

@@ -1,0 +1,1 @@
+"""What may be wrong with a corpus: texts, duplicates, labels, splits."""
