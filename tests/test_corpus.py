@@ -30,7 +30,7 @@ def folder_of(folder: Path, *rows: bytes | dict[str, Any], **info: Any) -> Path:
     for name, made in SCHEMES.items():
         write_scheme(made, folder / "schemes" / f"{name}.toml")
     named = {"schemes": [f"schemes/{name}.toml" for name in SCHEMES]}
-    document = INFO.model_dump(mode="json") | named | info
+    document = INFO.model_dump(mode="json", exclude_none=True) | named | info
     (folder / "corpus.toml").write_text(tomli_w.dumps(document), encoding="utf-8")
     lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
     (folder / "articles.jsonl").write_bytes(b"\n".join(lines))

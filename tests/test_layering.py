@@ -13,7 +13,7 @@ from newsclf.extras import EXTRAS
 
 FOUNDATION = {"errors", "records", "schemes", "config", "files", "extras"}
 LIBRARIES = {"text", "metrics", "decisions"}
-STEPS = {"train", "evaluate", "bundle", "card"}
+STEPS = {"train", "evaluate", "bundle", "card", "scaffold", "check"}
 APPLICATIONS = {"registry", "tag"}
 SERVERS = {"service", "review"}
 BELOW_STEPS = FOUNDATION | LIBRARIES | {"corpus", "classifiers"}

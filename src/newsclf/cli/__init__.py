@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from newsclf import __version__
-from newsclf.cli import demo, evaluate, models, tag, train
+from newsclf.cli import data, demo, evaluate, init, models, tag, train
 from newsclf.errors import NewsclfError
 
 INTERRUPTED = 130
@@ -26,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo.demo)
+app.command("init")(init.init)
+app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tag")(tag.tag)

@@ -29,8 +29,9 @@ class RowError(NewsclfError):
     ----------
     code : str
         Stable and short, for programs: ``invalid_json``, ``not_an_object``, ``missing_id``,
-        ``wrong_type``, ``empty_text``, ``text_too_long``, ``line_too_long``, ``unknown_key`` or
-        ``invalid_label``.
+        ``wrong_type``, ``empty_text``, ``text_too_long``, ``line_too_long``, ``unknown_key``,
+        ``invalid_label``, ``repeated_id``; of tables and text ``wrong_encoding``, ``ragged_row``,
+        ``nul_character``, ``bad_quote``.
     message : str
         What was wrong, for people.
     article_id : str, optional

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import orjson
@@ -36,6 +36,46 @@ if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict, Features
 
 
+Method = Literal["stratified", "time"]
+
+
+class SplitRecord(BaseModel):
+    """How the splits of a corpus were drawn, so that they can be drawn again and checked.
+
+    Parameters
+    ----------
+    method : 'stratified' or 'time'
+        By the labels of every task, or from the oldest to the newest.
+    seed : int
+        Of the drawing; without effect on ``time``.
+    shares : dict of str to float
+        By split; they add up to 1.
+    unit : str
+        What was kept in one split: ``article``, or for example ``source``.
+    sha256 : str
+        The corpus's `Corpus.content_sha256`; another one means that it changed since.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Method
+    seed: int
+    shares: dict[str, float]
+    unit: str
+    sha256: str
+
+    @property
+    def sentence(self) -> str:
+        """The record, but for the hash, as people read it."""
+        shares = ", ".join(f"{name} {100 * share:.3g} %" for name, share in self.shares.items())
+        how = {
+            "stratified": f"stratified by the labels of every task with seed {self.seed}",
+            "time": "from the oldest to the newest",
+        }[self.method]
+        kept = "" if self.unit == "article" else f", kept together by {self.unit}"
+        return f"{shares}, {how}{kept}"
+
+
 class CorpusInfo(BaseModel):
     """What ``corpus.toml`` says.
 
@@ -46,7 +86,9 @@ class CorpusInfo(BaseModel):
     schemes : tuple of str
         Paths of the scheme files, relative to the corpus folder.
     splits : str
-        How the splits were drawn.
+        How the splits were drawn, for people.
+    drawn : SplitRecord, optional
+        The same for programs, where newsclf drew them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +99,7 @@ class CorpusInfo(BaseModel):
     provenance: str
     schemes: tuple[str, ...]
     splits: str = ""
+    drawn: SplitRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +146,16 @@ class Corpus:
         digest = hashlib.sha256()
         for article in self.articles:
             digest.update(orjson.dumps(row_from_labelled(article), option=orjson.OPT_SORT_KEYS))
+        return digest.hexdigest()
+
+    @property
+    def content_sha256(self) -> str:
+        """Hash of the articles' content and labels, whatever their order and their splits."""
+        digest = hashlib.sha256()
+        for article in sorted(self.articles, key=lambda article: article.id):
+            row = row_from_labelled(article)
+            del row["split"]
+            digest.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS))
         return digest.hexdigest()
 
     def to_datasets(self) -> DatasetDict:
@@ -278,7 +331,9 @@ def _read_schemes(folder: Path, info: CorpusInfo) -> dict[str, LabelScheme]:
 
 
 def _write_info(info: CorpusInfo, path: Path) -> None:
-    path.write_text(tomli_w.dumps(info.model_dump(mode="json")), encoding="utf-8")
+    path.write_text(
+        tomli_w.dumps(info.model_dump(mode="json", exclude_none=True)), encoding="utf-8"
+    )
 
 
 def _jsonl_lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -108,6 +108,8 @@ class Format:
         Whether rows are columns of somebody's choice, to be mapped to fields.
     folder : bool
         Whether it is a folder.
+    companions : callable
+        Takes a corpus, and returns texts that belong beside the file, by their suffix.
     """
 
     name: str
@@ -117,3 +119,4 @@ class Format:
     carries: frozenset[str]
     columns: bool = False
     folder: bool = False
+    companions: Callable[[Corpus], Mapping[str, str]] = lambda _: {}
