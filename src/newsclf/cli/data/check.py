@@ -73,6 +73,7 @@ def _show(report: Report) -> None:
     from rich.table import Table
 
     from newsclf.cli.screen import out
+    from newsclf.corpus.quality.findings import Severity
 
     if report.findings:
         table = Table("severity", "code", "what was found", "articles")
@@ -83,6 +84,14 @@ def _show(report: Report) -> None:
             severity = f"[{colour}]{finding.severity}[/{colour}]"
             table.add_row(severity, finding.code, escape(finding.message), escape(ids) + more)
         out.print(table)
+    if agreement := _agreement(report):
+        out.print(f"agreement of annotators, Krippendorff's alpha: {agreement}", highlight=False)
     counts = Counter(finding.severity for finding in report.findings)
-    said = ", ".join(f"{counts[severity]} {severity}s" for severity in COLOURS)
+    said = ", ".join(f"{counts[severity]} {severity}s" for severity in Severity)
     out.print(f"{report.corpus}: {report.n_articles:,} articles; {said}", highlight=False)
+
+
+def _agreement(report: Report) -> str:
+    table = report.tables.get("agreement")
+    rows = table.rows if table else ()
+    return ", ".join(f"{task} {alpha}" for task, label, alpha, _ in rows if label is None)

@@ -135,17 +135,22 @@ def _mapping(
     from pydantic import ValidationError
 
     from newsclf.corpus.exchange.mapping import ColumnMapping, Field, TaskColumns, read_mapping
-    from newsclf.errors import ConfigError, explain_validation
+    from newsclf.errors import ConfigError, did_you_mean, explain_validation
 
     read = read_mapping(file) if file is not None else ColumnMapping()
     tasks = {
         task: TaskColumns(column=column, separator=separator) for task, column in map(_pair, labels)
     }
     fields = dict(map(_pair, columns))
+    for field in fields:
+        if field not in get_args(Field):
+            raise ConfigError(
+                f"articles have no field {field!r}{did_you_mean(field, get_args(Field))}"
+            )
     try:
         return read.overruled(ColumnMapping.model_validate({"fields": fields, "tasks": tasks}))
     except ValidationError as error:
-        raise ConfigError(explain_validation(error.errors(), (*get_args(Field), *tasks))) from None
+        raise ConfigError(explain_validation(error.errors(), tasks)) from None
 
 
 def _pair(text: str) -> tuple[str, str]:
