@@ -4,19 +4,22 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from joblib import parallel_config
+from safetensors.numpy import save_file
 
 from newsclf import load
-from newsclf.bundle import Bundle, verify
+from newsclf.bundle import Bundle, Seen, verify
 from newsclf.classifiers import CLASSIFIER_NAMES
 from newsclf.config import RunConfig, TaskConfig
 from newsclf.corpus import Corpus
-from newsclf.errors import BundleError, OutputError
+from newsclf.errors import BundleError, ConfigError, OutputError
+from newsclf.records import Article
 from newsclf.train import train
 
 FILES = (
@@ -26,7 +29,9 @@ FILES = (
     "stance/weights.safetensors",
     "topic/classifier.json",
     "topic/weights.safetensors",
+    "trained_on.safetensors",
 )
+OLD = Path(__file__).parent / "bundles"
 
 
 def tiny(corpus: Corpus, classifier: str, *tasks: str) -> Bundle:
@@ -173,10 +178,10 @@ def test_an_absolute_path_in_the_manifest_is_refused(copy: Path, tmp_path: Path)
         load(copy)
 
 
-@pytest.mark.parametrize("found", [0, 2, "1", None])
+@pytest.mark.parametrize("found", [0, 3, "1", None])
 def test_an_unknown_format_is_refused(found: object, copy: Path) -> None:
     edit_manifest(copy, lambda document: document.update(format=found))
-    with pytest.raises(BundleError, match="this newsclf reads format 1"):
+    with pytest.raises(BundleError, match="this newsclf reads formats 1 to 2"):
         load(copy)
 
 
@@ -256,3 +261,52 @@ def test_a_folder_that_is_no_bundle_is_never_replaced(tiny_bundle: Bundle, tmp_p
         tiny_bundle.save(tmp_path / "letters", force=True)
     assert (tmp_path / "letters" / "one.txt").read_text() == "Dear editor"
     assert [path.name for path in tmp_path.iterdir()] == ["letters"]
+
+
+def test_a_bundle_of_format_1_still_loads_and_tags() -> None:
+    bundle = load(OLD / "format_1")
+    assert bundle.manifest.tasks["topic"].routing is None
+    [tagged] = bundle.tag([Article("1", "Border police", "Officers searched a lorry.")])
+    assert [(tag.label, round(tag.probability, 4)) for tag in tagged.tags] == [
+        ("policing", 0.8746),
+        ("justice", 0.5281),
+        ("environment", 0.1381),
+        ("critical", 0.375),
+    ]
+
+
+@pytest.mark.parametrize("tasks", [[], {"topic": 1}, {"topic": {"thresholds": [0.5]}}, None])
+def test_a_broken_bundle_of_format_1_is_refused(tasks: object, tmp_path: Path) -> None:
+    shutil.copytree(OLD / "format_1", tmp_path / "old")
+    edit_manifest(tmp_path / "old", lambda document: document.update(tasks=tasks))
+    with pytest.raises(BundleError, match="is not a bundle's manifest"):
+        load(tmp_path / "old")
+
+
+def test_a_bundle_knows_the_stories_that_it_learned_from(
+    tiny_model: Path, tiny_corpus: Corpus
+) -> None:
+    bundle = load(tiny_model)
+    learned, fresh = tiny_corpus.split("train"), tiny_corpus.split("test")
+    assert bundle.trained_on.among(learned).all()
+    assert not bundle.trained_on.among(fresh).any()
+    bundle.refuse_seen(fresh)
+    disguised = replace(learned[0], id="x", headline=f"  {learned[0].headline.upper()}\n")
+    with pytest.raises(ConfigError, match=r"tiny@3 learned from 1 of these 13 articles \(x\)"):
+        bundle.refuse_seen([*fresh, disguised])
+
+
+@pytest.mark.parametrize("arrays", [{"other": np.zeros(2)}, {"fingerprints": np.zeros((2, 2))}])
+def test_fingerprints_of_another_shape_are_refused(arrays: dict[str, Any], tmp_path: Path) -> None:
+    save_file(arrays, tmp_path / "trained_on.safetensors")
+    with pytest.raises(BundleError, match="holds no fingerprints"):
+        Seen.load(tmp_path)
+
+
+def test_a_calibration_of_other_labels_is_refused(copy: Path) -> None:
+    def change(document: dict[str, Any]) -> None:
+        del document["tasks"]["topic"]["calibration"]["labels"]["policing"]
+
+    edit_manifest(copy, change)
+    with pytest.raises(BundleError, match="the calibration of topic is not that of its labels"):
+        load(copy)

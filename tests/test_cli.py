@@ -170,7 +170,7 @@ def test_models_are_listed_shown_and_verified(desk: Path) -> None:
     assert (shown.returncode, "most probable" in shown.stdout) == (0, True)
     verified = run(desk, "models", "verify", "desk@1")
     assert verified.returncode == 0
-    assert verified.stdout == "desk@1: 4 files, all as they were written\n"
+    assert verified.stdout == "desk@1: 5 files, all as they were written\n"
 
 
 def test_a_model_that_was_tampered_with_is_refused(desk: Path, tmp_path: Path) -> None:

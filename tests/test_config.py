@@ -140,7 +140,12 @@ def test_training_says_which_task_it_is_at(tiny_corpus: Corpus) -> None:
     bundle = train(config, tiny_corpus, on_task=seen.append)
     assert seen == list(bundle.tasks) == ["stance", "topic"]
     assert bundle.tasks["stance"].record.thresholds == {}
-    assert set(bundle.tasks["topic"].record.metrics) == {"macro_f1", "micro_f1"}
+    assert set(bundle.tasks["topic"].record.metrics) == {
+        "macro_f1",
+        "micro_f1",
+        "calibration_error",
+        "calibration_error_before",
+    }
 
 
 def test_a_task_that_nobody_judged_cannot_be_learned(tiny_corpus: Corpus) -> None:

@@ -13,7 +13,8 @@ from newsclf.extras import EXTRAS
 
 FOUNDATION = {"errors", "records", "schemes", "config", "files", "extras"}
 LIBRARIES = {"text", "metrics", "decisions"}
-STEPS = {"train", "evaluate", "bundle", "card", "scaffold", "check"}
+STEPS = {"bundle", "calibrate", "card", "check", "compare", "crossval", "evaluate", "evaluation"}
+STEPS |= {"learning", "report", "runs", "scaffold", "slices", "space", "train", "tune"}
 APPLICATIONS = {"registry", "tag"}
 SERVERS = {"service", "review"}
 BELOW_STEPS = FOUNDATION | LIBRARIES | {"corpus", "classifiers"}
@@ -33,7 +34,7 @@ class Layer(NamedTuple):
 
 LAYERS = [
     Layer(FOUNDATION, FOUNDATION, {"numpy", "pydantic", "tomli_w"}),
-    Layer(LIBRARIES, FOUNDATION, NUMERICAL),
+    Layer(LIBRARIES, FOUNDATION, NUMERICAL | {"pydantic"}),
     Layer(
         {"corpus"},
         {"records", "schemes", "errors", "files", "extras", "text", "metrics"},

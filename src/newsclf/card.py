@@ -17,6 +17,7 @@ def model_card(manifest: Manifest) -> str:
         Of the bundle.
     """
     tasks = "\n".join(_row(task, record) for task, record in manifest.tasks.items())
+    promises = "\n".join(_promise(task, record) for task, record in manifest.tasks.items())
     corpus = manifest.corpus
     return f"""---
 library_name: newsclf
@@ -41,21 +42,45 @@ seed {manifest.config["seed"]}.
 
 ## Scores
 
-Out of fold, on the training articles. They say how well the method fits this corpus, not how well
-it does on another newsroom's stories: run `newsclf evaluate` on your own.
+On the articles that calibration and thresholds were chosen on, each scored by a model that had not
+seen it. They say how well the method fits these stories, not how well it does on another
+newsroom's: run `newsclf evaluate` on your own.
 
-| task | classifier | labels | macro-F1 | micro-F1 |
-| --- | --- | --- | --- | --- |
+| task | classifier | labels | thresholds | macro-F1 | micro-F1 | calibration error |
+| --- | --- | --- | --- | --- | --- | --- |
 {tasks}
+
+## What may be published unseen
+
+{promises}
 
 ## Limits
 
-English. Tags are suggestions for an editor: every one is marked `review`. A label with few
-training articles is guessed more often than known; `newsclf models show` gives each threshold.
+English. Probabilities are calibrated for stories like those above: for others, run
+`newsclf calibrate`. A label with few articles is guessed more often than known; `newsclf models
+show` gives each threshold.
 """
 
 
 def _row(task: str, record: TaskRecord) -> str:
     macro, micro = record.metrics["macro_f1"], record.metrics["micro_f1"]
-    labels = len(record.scheme.labels)
-    return f"| {task} | {record.classifier} | {labels} | {macro:.3f} | {micro:.3f} |"
+    error = record.metrics.get("calibration_error")
+    return (
+        f"| {task} | {record.classifier} | {len(record.scheme.labels)} "
+        f"| {record.objective if record.thresholds else 'most probable'} "
+        f"| {macro:.3f} | {micro:.3f} | {'' if error is None else f'{error:.3f}'} |"
+    )
+
+
+def _promise(task: str, record: TaskRecord) -> str:
+    routing = record.routing
+    if routing is None:
+        return f"- {task}: nothing; every tag is for an editor."
+    if routing.threshold is None:
+        return f"- {task}: nothing; every tag is for an editor ({routing.reason})."
+    return (
+        f"- {task}: tags of a probability of {routing.threshold:g} or more, on stories like the "
+        f"{routing.calibration_articles:,} that this was tested on. That "
+        f"{routing.promise.precision:.0%} of them are right was established with "
+        f"{routing.promise.confidence:.0%} confidence ({routing.reason})."
+    )

@@ -9,6 +9,8 @@ from newsclf.errors import ConfigError
 EXTRAS = {
     "check": ("cleanlab", "ftfy", "jinja2", "matplotlib", "nupunkt", "py3langid", "rensa"),
     "fetch": ("feedparser", "httpx", "selectolax", "trafilatura"),
+    "mlflow": ("mlflow",),
+    "tune": ("optuna",),
 }
 """Packages by the name of the extra that installs them."""
 

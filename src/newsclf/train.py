@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from newsclf.bundle import FORMAT_VERSION, Bundle, Manifest, TaskModel, TaskRecord, environment
+from newsclf.bundle import (
+    FORMAT_VERSION,
+    Bundle,
+    Manifest,
+    Seen,
+    TaskModel,
+    TaskRecord,
+    environment,
+)
+from newsclf.calibrate import decided, promised
 from newsclf.classifiers import Classifier, classifier_class
 from newsclf.config import RunConfig, TaskConfig
 from newsclf.corpus import Corpus, indicators
-from newsclf.decisions.thresholds import f1_thresholds
 from newsclf.errors import ConfigError, did_you_mean
-from newsclf.metrics.scores import macro_f1, micro_f1
 from newsclf.records import LabelledArticle
 from newsclf.schemes import LabelScheme
 from newsclf.text.batch import TextBatch
@@ -53,7 +58,58 @@ def train(
     for task, how in config.tasks.items():
         on_task(task)
         tasks[task] = _train_task(how, corpus.schemes[task], articles, config.seed, batches)
-    return Bundle(_manifest(config, corpus, tasks), tasks)
+    bundle = Bundle(_manifest(config, corpus, tasks), tasks, Seen.of(articles))
+    if config.promise is None:
+        return bundle
+    return promised(bundle, corpus.split(*config.promise.splits), config.promise.promise)
+
+
+def option_types(classifier: str) -> dict[str, Any]:
+    """Return the options that a classifier takes, with their types.
+
+    Parameters
+    ----------
+    classifier : str
+        A registered name.
+
+    Examples
+    --------
+    >>> sorted(option_types("linear"))
+    ['min_df', 'ngrams', 'stemming']
+    """
+    kind = classifier_class(classifier)
+    known = signature(kind).parameters.keys() - {"labels", "multi_label", "seed"}
+    return {
+        option: kind_of
+        for option, kind_of in get_type_hints(kind.__init__).items()
+        if option in known
+    }
+
+
+def check_options(classifier: str, options: Mapping[str, Any]) -> None:
+    """Check a classifier's options: that it has them, and that their values are of their types.
+
+    Parameters
+    ----------
+    classifier : str
+        A registered name.
+    options : mapping of str to object
+        As in a configuration.
+
+    Raises
+    ------
+    ConfigError
+        Naming the option, with what may have been meant.
+    """
+    types = option_types(classifier)
+    for option, value in options.items():
+        if option not in types:
+            raise ConfigError(f"{classifier} has no option {option!r}{did_you_mean(option, types)}")
+        try:
+            TypeAdapter(types[option]).validate_python(value, strict=True)
+        except ValidationError as error:
+            message = error.errors()[0]["msg"]
+            raise ConfigError(f"{classifier}: option {option}: {message}") from None
 
 
 def _train_task(
@@ -70,36 +126,20 @@ def _train_task(
     texts = batches.setdefault(ids, TextBatch(article.text for article in judged))
     classifier = _new_classifier(how, scheme, seed)
     classifier.fit(texts, y, targets=[article.target or "" for article in judged])
-    return _with_thresholds(how.classifier, scheme, classifier, y)
+    record = TaskRecord(
+        classifier=how.classifier,
+        scheme=scheme,
+        objective=how.objective,
+        thresholds={},
+        metrics={},
+    )
+    return decided(TaskModel(record, classifier), y, classifier.out_of_fold_, seed=seed)
 
 
 def _new_classifier(how: TaskConfig, scheme: LabelScheme, seed: int) -> Classifier:
+    check_options(how.classifier, how.options)
     kind = classifier_class(how.classifier)
-    known = signature(kind).parameters.keys() - {"labels", "multi_label", "seed"}
-    for option in how.options.keys() - known:
-        raise ConfigError(f"{how.classifier} has no option {option!r}{did_you_mean(option, known)}")
-    types = get_type_hints(kind.__init__)
-    for option, value in how.options.items():
-        try:
-            TypeAdapter(types[option]).validate_python(value, strict=True)
-        except ValidationError as error:
-            message = error.errors()[0]["msg"]
-            raise ConfigError(f"{how.classifier}: option {option}: {message}") from None
     return kind(scheme.label_ids, multi_label=scheme.kind == "multi", seed=seed, **how.options)
-
-
-def _with_thresholds(
-    name: str, scheme: LabelScheme, classifier: Classifier, y: NDArray[np.bool_]
-) -> TaskModel:
-    held_out = classifier.out_of_fold_
-    thresholds = {}
-    if scheme.kind == "multi":
-        chosen = f1_thresholds(y, held_out).tolist()
-        thresholds = dict(zip(scheme.label_ids, chosen, strict=True))
-    record = TaskRecord(classifier=name, scheme=scheme, thresholds=thresholds, metrics={})
-    assigned = TaskModel(record, classifier).assigned(held_out)
-    metrics = {"macro_f1": macro_f1(y, assigned), "micro_f1": micro_f1(y, assigned)}
-    return TaskModel(record.model_copy(update={"metrics": metrics}), classifier)
 
 
 def _manifest(config: RunConfig, corpus: Corpus, tasks: dict[str, TaskModel]) -> Manifest:

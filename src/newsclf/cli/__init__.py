@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from newsclf import __version__
-from newsclf.cli import data, demo, evaluate, init, models, tag, train
+from newsclf.cli import (
+    calibrate,
+    compare,
+    data,
+    demo,
+    evaluate,
+    init,
+    learning,
+    models,
+    runs,
+    tag,
+    train,
+    tune,
+)
 from newsclf.errors import NewsclfError
 
 INTERRUPTED = 130
@@ -30,8 +43,13 @@ app.command("init")(init.init)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("calibrate")(calibrate.calibrate)
+app.command("tune")(tune.tune)
+app.command("learning-curve")(learning.learning_curve)
 app.command("tag")(tag.tag)
 app.add_typer(models.app, name="models")
+app.add_typer(runs.app, name="runs")
 
 
 def _show_version(wanted: bool) -> None:

@@ -14,5 +14,12 @@ ModelsFolder = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what exists at the output.")]
+RunsFolder = Annotated[
+    Path,
+    typer.Option(
+        "--runs", envvar="NEWSCLF_RUNS", help="Folder that holds the runs.", show_default=True
+    ),
+]
 
 MODELS = Path("models")
+RUNS = Path("experiments/runs")

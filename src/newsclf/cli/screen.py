@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from newsclf.bundle import Bundle
     from newsclf.evaluate import TaskEvaluation
     from newsclf.records import Article, TaggedArticle
     from newsclf.tag import Summary
@@ -37,7 +38,7 @@ def working(total: float | None = None, *, quiet: bool = False) -> Iterator[Prog
 
 
 def show_evaluation(found: Mapping[str, TaskEvaluation]) -> None:
-    """Print a table a task: each label, then both averages with their intervals."""
+    """Print a table a task: each label, then the averages with their intervals, then notes."""
     for task, evaluation in found.items():
         table = Table(title=f"{task}: {evaluation.n_articles} articles", title_justify="left")
         table.add_column("label")
@@ -52,15 +53,43 @@ def show_evaluation(found: Mapping[str, TaskEvaluation]) -> None:
             scores.support,
             strict=True,
         ):
-            table.add_row(label, *(f"{ratio:.3f}" for ratio in ratios), str(support))
+            shown = (f"{ratio:.3f}" if support else "-" for ratio in ratios)
+            table.add_row(label, *shown, str(support))
         table.add_section()
-        for name, value, (low, high) in (
-            ("macro", evaluation.macro_f1, evaluation.macro_interval),
-            ("micro", evaluation.micro_f1, evaluation.micro_interval),
+        intervals = evaluation.intervals
+        for name, average, interval in (
+            ("macro", evaluation.macro, intervals and intervals.macro),
+            ("micro", evaluation.micro, intervals and intervals.micro),
+            ("sample", evaluation.sample, intervals and intervals.sample),
         ):
-            table.add_row(f"{name} average", "", "", f"{value:.3f}", f"{low:.3f} to {high:.3f}")
+            reach = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-"
+            table.add_row(f"{name} average", *(f"{ratio:.3f}" for ratio in average), reach)
         out.print(table)
-    out.print("The last column of an average is its bootstrap 95 % interval over articles.")
+        for note in evaluation.notes:
+            out.print(note, highlight=False, markup=False)
+    drawn = {evaluation.cluster for evaluation in found.values()}
+    units = {"article": "articles", "source": "sources", "duplicates": "groups of near copies"}
+    over = " and ".join(units[cluster] for cluster in sorted(drawn))
+    out.print(f"The last column of an average is its bootstrap 95 % interval over {over}.")
+
+
+def show_routing(bundle: Bundle) -> None:
+    """Print for each task what may be published without an editor, and what that rests on."""
+    for task, model in bundle.tasks.items():
+        routing = model.record.routing
+        if routing is None:
+            continue
+        if routing.threshold is None:
+            out.print(f"{task}: every tag is for review; {routing.reason}", highlight=False)
+            continue
+        promise = routing.promise
+        out.print(
+            f"{task}: {routing.auto_share:.0%} of the tags are auto, from a probability of "
+            f"{routing.threshold:g}; {promise.precision:.0%} of them right is promised with "
+            f"{promise.confidence:.0%} confidence; {routing.review_per_1000:.0f} of 1,000 stories "
+            f"for an editor ({routing.reason})",
+            highlight=False,
+        )
 
 
 def show_tagged(pairs: Iterable[tuple[Article, TaggedArticle]]) -> None:

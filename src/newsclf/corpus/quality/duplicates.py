@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from newsclf.corpus.quality.findings import Finding, Severity, Table
 from newsclf.errors import ConfigError
 from newsclf.records import LabelledArticle
+from newsclf.text.fingerprint import fingerprint
 from newsclf.text.tokens import tokenize
 
 SHINGLE = 3
@@ -167,12 +167,7 @@ def _splits(group: Sequence[LabelledArticle]) -> set[str]:
 def _first_equal(texts: Sequence[str]) -> list[int]:
     """Return for each text the position of the first that reads the same."""
     seen: dict[bytes, int] = {}
-    return [seen.setdefault(_fingerprint(text), position) for position, text in enumerate(texts)]
-
-
-def _fingerprint(text: str) -> bytes:
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return [seen.setdefault(fingerprint(text), position) for position, text in enumerate(texts)]
 
 
 def _similar(texts: Sequence[str], rows: NDArray[np.int64], threshold: float) -> list[Pair]:

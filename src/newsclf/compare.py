@@ -1,0 +1,533 @@
+"""Comparison: whether models differ on the same articles, by how much, and on which."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from newsclf.bundle import Bundle
+from newsclf.corpus import indicators
+from newsclf.errors import ConfigError, did_you_mean
+from newsclf.metrics.paired import (
+    MEASURES,
+    McNemar,
+    articles_needed,
+    bootstrap_differences,
+    holm,
+    mcnemar,
+    paired_scores,
+    randomisation_p,
+)
+from newsclf.records import LabelledArticle
+from newsclf.schemes import LabelScheme
+
+LEVEL = 0.05
+"""Chance of calling any difference real where there is none, over all tests of a comparison."""
+
+CONFIDENCE = 0.95
+POWER = 0.8
+FEWEST_ARTICLES = 30
+"""Articles below which no bootstrap interval is given: so few draws say little of others."""
+
+MOST_FLIPPED = 100
+"""Flipped articles of either kind that are listed in the report."""
+
+NAMES = {
+    "macro_f1": "macro-F1",
+    "micro_f1": "micro-F1",
+    "exact_match": "exact match",
+    "accuracy": "accuracy",
+}
+"""What people read for each measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two models differ by one measure.
+
+    Parameters
+    ----------
+    measure : str
+        ``macro_f1``, ``micro_f1`` or ``exact_match``; where every article has one label and is
+        given one, ``accuracy`` stands for the last two, which are then the same.
+    first, second : float
+        The models' scores, between 0 and 1.
+    interval : (float, float), optional
+        Paired bootstrap 95 % interval of the second score less the first.
+    standard_error : float
+        Of that difference, by the bootstrap.
+    p, corrected_p : float
+        Of McNemar's test for exact match and accuracy, of approximate randomisation for the
+        others; as it is, and by Holm's method for all tests of the comparison.
+    more_articles : int, optional
+        How many more would tell a difference of this size with a power of 0.8, where it is not
+        real now; none where there is no difference or too few articles to say.
+    """
+
+    measure: str
+    first: float
+    second: float
+    interval: tuple[float, float] | None
+    standard_error: float
+    p: float
+    corrected_p: float
+    more_articles: int | None = None
+
+    @property
+    def difference(self) -> float:
+        """The second score less the first."""
+        return self.second - self.first
+
+    @property
+    def real(self) -> bool:
+        """Whether chance is an unlikely cause, at `LEVEL` over all tests of the comparison."""
+        return self.corrected_p <= LEVEL
+
+    @property
+    def size(self) -> str:
+        """The difference in points of a hundred, such as ``'0.3 points lower'``."""
+        way = "higher" if self.difference > 0 else "lower"
+        return f"{100 * abs(self.difference):.1f} points {way}"
+
+    @property
+    def certainty(self) -> str:
+        """The interval, where there is one, and the corrected p-value, in words."""
+        p = f"{self.corrected_p:.2f}" if self.corrected_p >= 0.1 else f"{self.corrected_p:.2g}"
+        if self.interval is None:
+            return f"corrected p {p}"
+        low, high = (100 * end for end in self.interval)
+        return f"95 % interval {low:.1f} to {high:.1f}, corrected p {p}"
+
+
+@dataclass(frozen=True, slots=True)
+class PairComparison:
+    """How a model compares with the first one.
+
+    Parameters
+    ----------
+    first, second : str
+        The models' names.
+    n_articles : int
+        Articles that both were scored on.
+    same : bool
+        Whether they gave every article the same labels; then nothing is tested.
+    differences : tuple of Difference
+        One a measure, macro-F1 first.
+    mcnemar : McNemar
+        Test and effect size of exact match.
+    broken, mended : tuple of int
+        Rows that the first model alone has exactly right, and the second alone.
+    """
+
+    first: str
+    second: str
+    n_articles: int
+    same: bool
+    differences: tuple[Difference, ...]
+    mcnemar: McNemar
+    broken: tuple[int, ...]
+    mended: tuple[int, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Whether the difference is real, in words: macro-F1 decides, others are added."""
+        if self.same:
+            return f"No difference: the predictions of {self.second} and {self.first} are the same."
+        macro, *others = self.differences
+        told = "Real" if macro.real else "No"
+        passed_over = "".join(
+            f" Its {NAMES[other.measure]} does differ: {other.size}, {other.certainty}."
+            for other in others
+            if other.real and not macro.real
+        )
+        return (
+            f"{told} difference: macro-F1 of {self.second} is {macro.size} than that of "
+            f"{self.first}, {macro.certainty}{self._what_is_missing(macro)}.{passed_over}"
+        )
+
+    def _what_is_missing(self, macro: Difference) -> str:
+        if macro.interval is None:
+            return (
+                f"; {self.n_articles} stories are too few for an interval; "
+                f"{FEWEST_ARTICLES} are needed"
+            )
+        if macro.more_articles is None:
+            return ""
+        more = "more than a million"
+        if macro.more_articles < 1_000_000:
+            more = f"about {float(f'{macro.more_articles:.2g}'):,.0f} more"
+        return (
+            f"; {more} stories would be needed to tell a difference of this size at "
+            f"{100 * POWER:.0f} % power"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """An article that one of two models alone has exactly right.
+
+    Parameters
+    ----------
+    id, headline : str
+        The article's.
+    labels, first, second : tuple of str
+        What it has, and what each model gives it.
+    """
+
+    id: str
+    headline: str
+    labels: tuple[str, ...]
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TaskComparison:
+    """How models compare on a task.
+
+    Parameters
+    ----------
+    scheme : LabelScheme
+        The task's labels.
+    articles : sequence of LabelledArticle
+        Those that were judged.
+    assigned : mapping of str to ndarray of bool, shape (n_articles, n_labels)
+        What each model gives them.
+    pairs : tuple of PairComparison
+        Every model against the first.
+    """
+
+    scheme: LabelScheme
+    articles: Sequence[LabelledArticle]
+    assigned: Mapping[str, NDArray[np.bool_]]
+    pairs: tuple[PairComparison, ...]
+
+    def flips(self, pair: PairComparison, rows: Sequence[int]) -> list[Flip]:
+        """Return what a pair of models gives to articles, for example to ``pair.broken[:5]``."""
+        return [
+            Flip(
+                id=self.articles[row].id,
+                headline=self.articles[row].headline,
+                labels=tuple(self.articles[row].labels[self.scheme.name]),
+                first=self._given(pair.first, row),
+                second=self._given(pair.second, row),
+            )
+            for row in rows
+        ]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the comparison as JSON can hold it; of the flipped articles, `MOST_FLIPPED`."""
+        return {"articles": len(self.articles), "pairs": [self._pair(pair) for pair in self.pairs]}
+
+    def _pair(self, pair: PairComparison) -> dict[str, object]:
+        measures = {
+            found.measure: {"difference": found.difference, "real": found.real} | asdict(found)
+            for found in pair.differences
+        }
+        flipped = {
+            name: {
+                "count": len(rows),
+                "articles": [asdict(flip) for flip in self.flips(pair, rows[:MOST_FLIPPED])],
+            }
+            for name, rows in (("right_to_wrong", pair.broken), ("wrong_to_right", pair.mended))
+        }
+        return {
+            "first": pair.first,
+            "second": pair.second,
+            "same": pair.same,
+            "sentence": pair.sentence,
+            "measures": measures,
+            "mcnemar": pair.mcnemar._asdict(),
+            "flipped": flipped,
+        }
+
+    def _given(self, model: str, row: int) -> tuple[str, ...]:
+        return tuple(np.array(self.scheme.label_ids)[self.assigned[model][row]].tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """How models compare on every task that they share.
+
+    Parameters
+    ----------
+    models : tuple of str
+        ``name@version``, with a number after it where several are called the same.
+    tasks : mapping of str to TaskComparison
+        By task.
+    left_out : mapping of str to str
+        Why a task of some model was not compared.
+    """
+
+    models: tuple[str, ...]
+    tasks: Mapping[str, TaskComparison]
+    left_out: Mapping[str, str]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the comparison as JSON can hold it."""
+        return {
+            "models": list(self.models),
+            "tasks": {task: found.to_json() for task, found in self.tasks.items()},
+            "left_out": dict(self.left_out),
+        }
+
+
+def compare(
+    bundles: Sequence[Bundle], articles: Sequence[LabelledArticle], *, seed: int = 0
+) -> Comparison:
+    """Compare models with the first of them on labelled articles.
+
+    Parameters
+    ----------
+    bundles : sequence of Bundle
+        Two or more.
+    articles : sequence of LabelledArticle
+        Each task is compared on those that were judged for it.
+    seed : int
+        The same seed gives the same comparison.
+
+    Raises
+    ------
+    ConfigError
+        When there are fewer than two bundles, one of them learned from an article, they share no
+        task that an article was judged for, or they have different labels for a task.
+    """
+    if len(bundles) < 2:
+        raise ConfigError("comparing takes two models or more")
+    for bundle in bundles:
+        bundle.refuse_seen(articles)
+    models = dict(zip(_distinct([bundle.reference for bundle in bundles]), bundles, strict=True))
+    left_out = _not_shared(models)
+    samples = {
+        task: _Judged.of(_shared_scheme(task, models), articles)
+        for task in bundles[0].tasks
+        if task not in left_out
+    }
+    judged = {task: sample for task, sample in samples.items() if sample.rows}
+    left_out |= {task: "no article was judged for it" for task in samples if task not in judged}
+    if not judged:
+        reasons = "; ".join(f"{task}: {reason}" for task, reason in left_out.items())
+        raise ConfigError(f"there is no task to compare ({reasons})")
+    return Comparison(tuple(models), _compare_tasks(judged, models, articles, seed), left_out)
+
+
+def compare_predictions(
+    y: ArrayLike, predictions: Mapping[str, ArrayLike], *, seed: int = 0
+) -> tuple[PairComparison, ...]:
+    """Compare systems' labels for the same articles with those of the first system.
+
+    Parameters
+    ----------
+    y : array-like of bool, shape (n_articles, n_labels)
+        Labels that the articles have.
+    predictions : mapping of str to array-like of bool, shape (n_articles, n_labels)
+        Labels that they were given, by system.
+    seed : int
+        The same seed gives the same result.
+
+    Returns
+    -------
+    tuple of PairComparison
+        Every system after the first; p-values are corrected for all tests made here.
+
+    Raises
+    ------
+    ConfigError
+        When there are fewer than two systems, no article, or arrays of different shapes.
+
+    Examples
+    --------
+    >>> y = np.eye(3, dtype=bool)[[0, 1, 2] * 20]
+    >>> [pair] = compare_predictions(y, {"old": y, "new": y})
+    >>> pair.sentence
+    'No difference: the predictions of new and old are the same.'
+    """
+    return _corrected(_compare_pairs(np.asarray(y, dtype=bool), predictions, seed))
+
+
+def _distinct(references: Sequence[str]) -> list[str]:
+    """Add a number to every reference that occurs before."""
+    seen: Counter[str] = Counter()
+    names = []
+    for reference in references:
+        seen[reference] += 1
+        names.append(reference if seen[reference] == 1 else f"{reference} ({seen[reference]})")
+    return names
+
+
+def _not_shared(models: Mapping[str, Bundle]) -> dict[str, str]:
+    """Return the tasks that some model lacks, and which."""
+    without = {
+        task: [name for name, other in models.items() if task not in other.tasks]
+        for bundle in models.values()
+        for task in bundle.tasks
+    }
+    return {task: f"not a task of {', '.join(names)}" for task, names in without.items() if names}
+
+
+def _shared_scheme(task: str, models: Mapping[str, Bundle]) -> LabelScheme:
+    (first, bundle), *others = models.items()
+    scheme = bundle.tasks[task].record.scheme
+    for name, other in others:
+        theirs = other.tasks[task].record.scheme
+        if theirs.kind != scheme.kind:
+            raise ConfigError(
+                f"{task} is {scheme.kind}-label in {first} and {theirs.kind}-label in {name}; "
+                "models are compared on one scheme"
+            )
+        if theirs.label_ids != scheme.label_ids:
+            raise ConfigError(
+                f"{task} has other labels in {first} than in {name}: "
+                f"{_how_labels_differ(scheme.label_ids, theirs.label_ids)}; "
+                "models are compared on one scheme"
+            )
+    return scheme
+
+
+def _how_labels_differ(first: Sequence[str], second: Sequence[str]) -> str:
+    only_first = [label for label in first if label not in second]
+    only_second = [label for label in second if label not in first]
+    parts = [f"{', '.join(only_first)} in the first alone"] if only_first else []
+    parts += [f"{', '.join(only_second)} in the second alone"] if only_second else []
+    return " and ".join(parts) or "the same ones in another order"
+
+
+class _Judged(NamedTuple):
+    """The articles that were judged for a task, and where they stand among all."""
+
+    scheme: LabelScheme
+    articles: list[LabelledArticle]
+    y: NDArray[np.bool_]
+    rows: list[int]
+
+    @classmethod
+    def of(cls, scheme: LabelScheme, articles: Sequence[LabelledArticle]) -> _Judged:
+        judged, y = indicators(articles, scheme)
+        for article in judged:
+            for label in article.labels[scheme.name]:
+                if label not in scheme.label_ids:
+                    raise ConfigError(
+                        f"article {article.id} has the {scheme.name} label {label!r}, which the "
+                        f"models do not know{did_you_mean(label, scheme.label_ids)}"
+                    )
+        row_of = {article.id: row for row, article in enumerate(articles)}
+        return cls(scheme, judged, y, [row_of[article.id] for article in judged])
+
+
+def _compare_tasks(
+    judged: Mapping[str, _Judged],
+    models: Mapping[str, Bundle],
+    articles: Sequence[LabelledArticle],
+    seed: int,
+) -> dict[str, TaskComparison]:
+    probabilities = {name: bundle.probabilities(articles) for name, bundle in models.items()}
+    found: dict[str, TaskComparison] = {}
+    for task, sample in judged.items():
+        assigned = {
+            name: bundle.tasks[task].assigned(probabilities[name][task][sample.rows])
+            for name, bundle in models.items()
+        }
+        pairs = _compare_pairs(sample.y, assigned, seed)
+        found[task] = TaskComparison(sample.scheme, sample.articles, assigned, pairs)
+    together = iter(_corrected([pair for task in found.values() for pair in task.pairs]))
+    return {
+        task: replace(one, pairs=tuple(islice(together, len(one.pairs))))
+        for task, one in found.items()
+    }
+
+
+def _compare_pairs(
+    y: NDArray[np.bool_], predictions: Mapping[str, ArrayLike], seed: int
+) -> tuple[PairComparison, ...]:
+    if len(predictions) < 2 or not len(y):
+        raise ConfigError("comparing takes two systems or more, and an article or more")
+    given = {name: np.asarray(labels, dtype=bool) for name, labels in predictions.items()}
+    for name, labels in given.items():
+        if labels.shape != y.shape:
+            raise ConfigError(
+                f"the predictions of {name} have the shape {labels.shape}, the labels {y.shape}; "
+                "all systems are compared on the same articles and labels"
+            )
+    (first, a), *others = given.items()
+    return tuple(_compare_pair(y, first, a, second, b, seed) for second, b in others)
+
+
+def _compare_pair(
+    y: NDArray[np.bool_],
+    first: str,
+    a: NDArray[np.bool_],
+    second: str,
+    b: NDArray[np.bool_],
+    seed: int,
+) -> PairComparison:
+    """Compare two systems; the p-values are not corrected yet."""
+    a_right, b_right = (a == y).all(axis=1), (b == y).all(axis=1)
+    table = mcnemar(a_right, b_right)
+    p = [*randomisation_p(y, a, b, seed=seed)[:-1].tolist(), table.p]
+    draws = bootstrap_differences(y, a, b, seed=seed)
+    tail = (1 - CONFIDENCE) / 2
+    lows, highs = np.quantile(draws, [tail, 1 - tail], axis=0).tolist()
+    enough = len(y) >= FEWEST_ARTICLES
+    columns = zip(
+        MEASURES,
+        paired_scores(y, a).tolist(),
+        paired_scores(y, b).tolist(),
+        [ends if enough else None for ends in zip(lows, highs, strict=True)],
+        draws.std(axis=0).tolist(),
+        p,
+        p,
+        strict=True,
+    )
+    macro, micro, exact = (Difference(*column) for column in columns)
+    several = any((labels.sum(axis=1) != 1).any() for labels in (y, a, b))
+    return PairComparison(
+        first=first,
+        second=second,
+        n_articles=len(y),
+        same=bool((a == b).all()),
+        differences=(macro, micro, exact)
+        if several
+        else (macro, replace(exact, measure="accuracy")),
+        mcnemar=table,
+        broken=tuple(np.flatnonzero(a_right & ~b_right).tolist()),
+        mended=tuple(np.flatnonzero(b_right & ~a_right).tolist()),
+    )
+
+
+def _corrected(pairs: Sequence[PairComparison]) -> tuple[PairComparison, ...]:
+    """Correct p-values for all the tests made, and say how many more articles would tell."""
+    tested = [found for pair in pairs if not pair.same for found in pair.differences]
+    corrected = iter(holm([found.p for found in tested]).tolist())
+    return tuple(
+        pair
+        if pair.same
+        else replace(
+            pair,
+            differences=tuple(
+                _with_more_articles(
+                    replace(found, corrected_p=next(corrected)), pair.n_articles, len(tested)
+                )
+                for found in pair.differences
+            ),
+        )
+        for pair in pairs
+    )
+
+
+def _with_more_articles(found: Difference, n_articles: int, n_tests: int) -> Difference:
+    """Add how many more articles are needed, at the level that the strictest test is held to."""
+    if found.real or n_articles < FEWEST_ARTICLES:
+        return found
+    needed = articles_needed(
+        found.difference, found.standard_error, n_articles, level=LEVEL / n_tests, power=POWER
+    )
+    if not n_articles < needed < math.inf:
+        return found
+    return replace(found, more_articles=math.ceil(needed) - n_articles)

@@ -1,0 +1,13 @@
+"""The registry: bundles by name, their stages, and what has to hold before one is promoted."""
+
+from newsclf.registry.find import find_bundle, list_bundles
+from newsclf.registry.state import Registry, RegistryError, Stage, read_registry
+
+__all__ = [
+    "Registry",
+    "RegistryError",
+    "Stage",
+    "find_bundle",
+    "list_bundles",
+    "read_registry",
+]
