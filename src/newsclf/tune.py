@@ -172,7 +172,7 @@ def tune(
         raise ConfigError(f"{outer} outer folds were asked for; allowed are 0, and 2 or more")
     part = training_part(config, corpus)
     folder.mkdir(parents=True, exist_ok=True)
-    search = _Search(config, settings, folder, jobs, on_trial)
+    search = _Search(config, settings, folder.resolve(), jobs, on_trial)
     tasks = {task: _tune_task(search, task, space, part, outer) for task, space in spaces.items()}
     best = {task: tasks[task].best if task in tasks else how for task, how in config.tasks.items()}
     return Tuned(config.model_copy(update={"tasks": best}), settings.metric, tasks)
