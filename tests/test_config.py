@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from joblib import parallel_config
 
-from newsclf.config import RunConfig, TaskConfig, read_config
+from newsclf.config import Objective, PromiseConfig, RunConfig, TaskConfig, read_config
 from newsclf.corpus import Corpus
 from newsclf.errors import ConfigError
 from newsclf.train import train
@@ -153,3 +153,45 @@ def test_a_task_that_nobody_judged_cannot_be_learned(tiny_corpus: Corpus) -> Non
     corpus = Corpus(tiny_corpus.info, tiny_corpus.schemes, unjudged)
     with pytest.raises(ConfigError, match="no training article was judged for the task stance"):
         train(run(classifier="dummy"), corpus)
+
+
+def test_a_single_label_task_has_no_thresholds_to_choose(tiny_corpus: Corpus) -> None:
+    how = TaskConfig(classifier="dummy", objective=Objective(precision=0.9))
+    config = RunConfig(name="t", corpus=Path("unused"), tasks={"stance": how})
+    with pytest.raises(
+        ConfigError, match=r"stance takes its most probable label, .*of at least 0.9"
+    ):
+        train(config, tiny_corpus)
+
+
+def test_a_promise_is_not_tested_on_what_is_learned_from(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(
+        'name = "t"\ncorpus = "c"\ntrain_on = ["train", "valid"]\n[promise]\nprecision = 0.9\n'
+        "[tasks.topic]\n"
+    )
+    with pytest.raises(ConfigError, match=r"promise.splits has valid, which train_on learns from"):
+        read_config(tmp_path / "run.toml")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("objective = { precison = 0.9 }", "did you mean 'precision'"),
+        ("objective = { precision = 0.9, recall = 0.8 }", "an objective is one thing"),
+        ("objective = { recall = 1.5 }", "less than or equal to 1"),
+    ],
+)
+def test_a_wrong_objective_is_explained(line: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(f'name = "t"\ncorpus = "c"\n[tasks.topic]\n{line}\n')
+    with pytest.raises(ConfigError, match=message):
+        read_config(tmp_path / "run.toml")
+
+
+def test_routing_is_set_up_on_the_splits_of_the_promise(tiny_corpus: Corpus) -> None:
+    tasks = {task: TaskConfig(classifier="dummy") for task in ("stance", "topic")}
+    promise = PromiseConfig(precision=0.2, confidence=0.6, splits=("test",))
+    config = RunConfig(name="t", corpus=Path("unused"), tasks=tasks, promise=promise)
+    bundle = train(config, tiny_corpus)
+    routing = bundle.tasks["stance"].record.routing
+    assert routing is not None
+    assert (routing.calibration_articles, routing.promise.precision) == (12, 0.2)

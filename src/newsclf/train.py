@@ -19,7 +19,7 @@ from newsclf.bundle import (
 )
 from newsclf.calibrate import decided, promised
 from newsclf.classifiers import Classifier, classifier_class
-from newsclf.config import RunConfig, TaskConfig
+from newsclf.config import Objective, RunConfig, TaskConfig
 from newsclf.corpus import Corpus, indicators
 from newsclf.errors import ConfigError, did_you_mean
 from newsclf.records import LabelledArticle
@@ -119,6 +119,11 @@ def _train_task(
     seed: int,
     batches: dict[tuple[str, ...], TextBatch],
 ) -> TaskModel:
+    if scheme.kind == "single" and how.objective != Objective():
+        raise ConfigError(
+            f"{scheme.name} takes its most probable label, so it has no thresholds to choose for a "
+            f"{how.objective}; leave the objective out"
+        )
     judged, y = indicators(articles, scheme)
     if not judged:
         raise ConfigError(f"no training article was judged for the task {scheme.name}")
