@@ -214,6 +214,7 @@ def test_what_is_no_probability_is_refused(value: float) -> None:
         fit_routing([[True]], [[value]], [[True]], PROMISE)
 
 
+@pytest.mark.filterwarnings("ignore:Fixed sequence testing")
 def test_mapie_with_its_looser_bound_accepts_no_lower_threshold() -> None:
     risk_control = pytest.importorskip("mapie.risk_control")
     random = np.random.default_rng(4)

@@ -86,4 +86,4 @@ def _show(bundle: Bundle, folder: Path) -> None:
                 f"{metrics['calibration_error']:.3f} after",
                 highlight=False,
             )
-    show_routing(bundle)
+    show_routing(bundle.manifest)

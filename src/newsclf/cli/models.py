@@ -11,7 +11,7 @@ import typer
 from newsclf.cli.options import MODELS, Force, ModelsFolder
 
 if TYPE_CHECKING:
-    from newsclf.bundle import Manifest
+    from newsclf.bundle import Manifest, TaskRecord
     from newsclf.errors import BundleError
     from newsclf.registry import Registry
     from newsclf.registry.history import Figure
@@ -60,10 +60,8 @@ def show_model(model: ModelReference, models: ModelsFolder = MODELS) -> None:
 
     [bold]newsclf models show govnews[/bold]
     """
-    from rich.table import Table
-
     from newsclf.bundle import read_manifest
-    from newsclf.cli.screen import out
+    from newsclf.cli.screen import out, show_routing
     from newsclf.registry import find_bundle, read_registry
 
     folder = find_bundle(model, models)
@@ -74,13 +72,8 @@ def show_model(model: ModelReference, models: ModelsFolder = MODELS) -> None:
     for name, group in (("corpus", manifest.corpus), ("environment", manifest.environment)):
         out.print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in group.items()))
     for task, record in manifest.tasks.items():
-        macro, micro = record.metrics["macro_f1"], record.metrics["micro_f1"]
-        title = f"{task}: {record.classifier}, out-of-fold macro-F1 {macro:.3f}, micro {micro:.3f}"
-        table = Table("label", "threshold", title=title, title_justify="left")
-        for label in record.scheme.label_ids:
-            threshold = record.thresholds.get(label)
-            table.add_row(label, "most probable" if threshold is None else f"{threshold.value:.3f}")
-        out.print(table)
+        _show_task(task, record)
+    show_routing(manifest)
     _show_history(manifest.name, models)
 
 
@@ -276,6 +269,29 @@ def _show_list(rows: Iterable[Mapping[str, Any]]) -> None:
         scores = "\n".join(f"{task} {score:.3f}" for task, score in row["macro_f1"].items())
         model = f"{row['name']}@{row['version']}"
         table.add_row(model, row["stage"], scores, row["corpus"], row["folder"])
+    out.print(table)
+
+
+def _show_task(task: str, record: TaskRecord) -> None:
+    """Show each label's threshold, and the articles with the label that it rests on."""
+    from rich.table import Table
+
+    from newsclf.cli.screen import out
+
+    macro, micro = record.metrics["macro_f1"], record.metrics["micro_f1"]
+    aim = f", thresholds for the {record.objective}" if record.thresholds else ""
+    title = f"{task}: {record.classifier}, held-out macro-F1 {macro:.3f}, micro {micro:.3f}{aim}"
+    table = Table("label", "threshold", "rests on", title=title, title_justify="left")
+    for label in record.scheme.label_ids:
+        threshold = record.thresholds.get(label)
+        if threshold is None:
+            table.add_row(label, "most probable", "")
+            continue
+        shared = ", shared with other rare labels" if threshold.shared else ""
+        unmet = "; out of reach" if not threshold.met else ""
+        table.add_row(
+            label, f"{threshold.value:.3f}", f"{threshold.support:,} articles{shared}{unmet}"
+        )
     out.print(table)
 
 

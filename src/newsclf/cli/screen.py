@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from newsclf.bundle import Bundle
+    from newsclf.bundle import Manifest
     from newsclf.evaluate import TaskEvaluation
     from newsclf.records import Article, TaggedArticle
     from newsclf.tag import Summary
@@ -73,10 +73,10 @@ def show_evaluation(found: Mapping[str, TaskEvaluation]) -> None:
     out.print(f"The last column of an average is its bootstrap 95 % interval over {over}.")
 
 
-def show_routing(bundle: Bundle) -> None:
+def show_routing(manifest: Manifest) -> None:
     """Print for each task what may be published without an editor, and what that rests on."""
-    for task, model in bundle.tasks.items():
-        routing = model.record.routing
+    for task, record in manifest.tasks.items():
+        routing = record.routing
         if routing is None:
             continue
         if routing.threshold is None:

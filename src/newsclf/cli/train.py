@@ -59,4 +59,4 @@ def train(
         lines.append(f"    recorded in {run_folder}")
     for line in lines:
         out.print(line, highlight=False)
-    show_routing(bundle)
+    show_routing(bundle.manifest)
