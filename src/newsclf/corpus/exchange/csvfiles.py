@@ -201,6 +201,9 @@ def _detect_delimiter(lines: list[str]) -> str:
 def _regularity(lines: list[str], delimiter: str) -> tuple[bool, float, int]:
     """Whether there are columns, the share of rows as wide as the first, and that width."""
     rows = csv.reader(lines, delimiter=delimiter)
-    widths = [len(row) for row in islice(rows, _SAMPLE_ROWS) if row]
+    try:
+        widths = [len(row) for row in islice(rows, _SAMPLE_ROWS) if row]
+    except csv.Error:  # a line that cannot be read tells nothing of the delimiter
+        return False, 0.0, 0
     first = widths[0] if widths else 0
     return first > 1, widths.count(first) / max(len(widths), 1), first
