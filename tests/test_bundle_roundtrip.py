@@ -25,11 +25,11 @@ from newsclf.train import train
 FILES = (
     "README.md",
     "bundle.json",
+    "seen.safetensors",
     "stance/classifier.json",
     "stance/weights.safetensors",
     "topic/classifier.json",
     "topic/weights.safetensors",
-    "trained_on.safetensors",
 )
 OLD = Path(__file__).parent / "bundles"
 
@@ -288,17 +288,17 @@ def test_a_bundle_knows_the_stories_that_it_learned_from(
 ) -> None:
     bundle = load(tiny_model)
     learned, fresh = tiny_corpus.split("train"), tiny_corpus.split("test")
-    assert bundle.trained_on.among(learned).all()
-    assert not bundle.trained_on.among(fresh).any()
+    assert bundle.seen.among(learned).all()
+    assert not bundle.seen.among(fresh).any()
     bundle.refuse_seen(fresh)
     disguised = replace(learned[0], id="x", headline=f"  {learned[0].headline.upper()}\n")
-    with pytest.raises(ConfigError, match=r"tiny@3 learned from 1 of these 13 articles \(x\)"):
+    with pytest.raises(ConfigError, match=r"tiny@3 was trained .* on 1 of these 13 .* \(x\)"):
         bundle.refuse_seen([*fresh, disguised])
 
 
 @pytest.mark.parametrize("arrays", [{"other": np.zeros(2)}, {"fingerprints": np.zeros((2, 2))}])
 def test_fingerprints_of_another_shape_are_refused(arrays: dict[str, Any], tmp_path: Path) -> None:
-    save_file(arrays, tmp_path / "trained_on.safetensors")
+    save_file(arrays, tmp_path / "seen.safetensors")
     with pytest.raises(BundleError, match="holds no fingerprints"):
         Seen.load(tmp_path)
 

@@ -8,6 +8,7 @@ import pytest
 from newsclf import load
 from newsclf.bundle import Bundle
 from newsclf.calibrate import promised, recalibrated
+from newsclf.card import model_card
 from newsclf.config import Promise
 from newsclf.corpus import Corpus, write_corpus
 from newsclf.errors import ConfigError
@@ -26,13 +27,16 @@ def fresh(corpus: Corpus) -> tuple[LabelledArticle, ...]:
 def test_recalibrating_changes_decisions_and_no_classifier(
     tiny_bundle: Bundle, fresh: tuple[LabelledArticle, ...]
 ) -> None:
-    changed = recalibrated(tiny_bundle, fresh[:100])
+    changed = recalibrated(tiny_bundle, fresh[:100], on="mine")
     before, after = (bundle.tasks["topic"].record for bundle in (tiny_bundle, changed))
     assert after.calibration != before.calibration
     assert after.thresholds != before.thresholds
     assert changed.tasks["topic"].classifier is tiny_bundle.tasks["topic"].classifier
     assert changed.manifest.tasks["topic"] is after
-    assert changed.trained_on is tiny_bundle.trained_on
+    assert changed.seen.among(fresh[:100]).all()
+    assert not changed.seen.among(fresh[100:]).any()
+    assert changed.manifest.decided_on == {"calibration and thresholds": "mine"}
+    assert "The calibration and thresholds: mine." in model_card(changed.manifest)
 
 
 def test_tags_that_a_promise_covers_are_auto_and_so_are_articles_of_nothing_else(
@@ -61,12 +65,20 @@ def test_choosing_thresholds_anew_ends_a_promise(
     assert all(model.record.routing is None for model in bundle.tasks.values())
 
 
+def test_a_promise_is_not_tested_on_what_the_thresholds_rest_on(
+    tiny_bundle: Bundle, fresh: tuple[LabelledArticle, ...]
+) -> None:
+    changed = recalibrated(tiny_bundle, fresh[:100])
+    with pytest.raises(ConfigError, match="trained or calibrated on 50 of these 100 articles"):
+        promised(changed, fresh[50:150], EASY)
+
+
 def test_what_was_learned_from_calibrates_nothing(
     tiny_bundle: Bundle, tiny_corpus: Corpus, fresh: tuple[LabelledArticle, ...]
 ) -> None:
     mixed = [*fresh[:5], tiny_corpus.articles[0]]
     for change in (recalibrated, lambda *given: promised(*given, EASY)):
-        with pytest.raises(ConfigError, match="tiny@3 learned from 1 of these 6 articles"):
+        with pytest.raises(ConfigError, match="tiny@3 was trained or calibrated on 1 of these 6"):
             change(tiny_bundle, mixed)
     unjudged = [replace(article, labels={}) for article in fresh[:5]]
     with pytest.raises(ConfigError, match="no article was judged for any of the tasks topic, sta"):

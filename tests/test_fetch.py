@@ -3,6 +3,7 @@ from __future__ import annotations
 import html
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from govuk_server import GovukServer, as_json, gzipped, serving
 from newsclf.corpus.fetch.guard import check_url, is_public
 from newsclf.corpus.fetch.html_text import MAX_TAGS, govspeak_text
+from newsclf.corpus.fetch.journal import Entry, Journal
 from newsclf.corpus.fetch.polite import FetchError, Limits, PoliteClient
-from newsclf.errors import InputError
+from newsclf.errors import InputError, OutputError
 
 FAST = Limits(rate=10_000, timeout=0.3, deadline=2, attempts=3, backoff=0.0, max_bytes=100_000)
 
@@ -283,3 +285,18 @@ def test_nesting_without_end_is_read(tag: str, times: int) -> None:
 def test_formatting_left_open_does_not_multiply() -> None:
     opened = "".join(f"<b class={number}>" for number in range(MAX_TAGS // 2))
     assert govspeak_text(opened + "<p>x</p>" * (MAX_TAGS // 2 - 1)).count("x") == 9_999
+
+
+def test_another_fetch_cannot_take_a_journal_that_is_in_use(tmp_path: Path) -> None:
+    with Journal.begin(tmp_path / "c", {"q": 1}) as journal:
+        journal.record(Entry("x", article={"id": "1"}))
+        for query in ({"q": 1}, {"q": 2}):
+            with pytest.raises(OutputError, match="another fetch is writing"):
+                Journal.begin(tmp_path / "c", query, force=True)
+    with Journal.begin(tmp_path / "c", {"q": 1}) as again:
+        assert [entry.key for entry in again.entries] == ["x"]
+
+
+@pytest.mark.parametrize("address", ["fec0::1", "192.88.99.1", "192.0.0.8"])
+def test_special_addresses_are_not_public(address: str) -> None:
+    assert not is_public(address)

@@ -130,7 +130,7 @@ def test_a_task_that_is_called_like_a_field_has_a_column_of_its_own() -> None:
 def test_a_missing_column_is_named_with_the_nearest_and_the_rest() -> None:
     with pytest.raises(ConfigError, match=r"'text' for body; did you mean 'texts'\? The columns"):
         check_mapping(TEXT, ["id", "texts"], "a.csv")
-    with pytest.raises(ConfigError, match="'c1' for beat; The columns are text, zzz"):
+    with pytest.raises(ConfigError, match=r"'c1' for beat\. The columns are text, zzz"):
         check_mapping(task(column="c1"), ["text", "zzz"], "a.csv")
     check_mapping(TEXT, ["text"], "a.csv")
 

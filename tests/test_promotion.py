@@ -20,7 +20,14 @@ from newsclf.config import RunConfig, TaskConfig
 from newsclf.corpus import Corpus, read_corpus, write_corpus
 from newsclf.errors import BundleError, ConfigError, NewsclfError
 from newsclf.records import LabelledArticle
-from newsclf.registry import RegistryError, Stage, find_bundle, promotion, read_registry
+from newsclf.registry import (
+    RegistryError,
+    Stage,
+    find_bundle,
+    promotion,
+    read_registry,
+    refuse_promoted,
+)
 from newsclf.registry.gate import judge
 from newsclf.registry.gold import set_gold
 from newsclf.registry.history import Event
@@ -39,7 +46,9 @@ def inverted(bundle: Bundle, task: str, labels: Sequence[str] = ()) -> Bundle:
     coefficients = classifier.head_.coefficients.copy()
     coefficients[:, columns] *= -1
     classifier.head_ = replace(classifier.head_, coefficients=coefficients)
-    return bundle.with_tasks({**bundle.tasks, task: TaskModel(model.record, classifier)})
+    return bundle.with_decisions(
+        {**bundle.tasks, task: TaskModel(model.record, classifier)}, [], {}
+    )
 
 
 def trained(corpus: Corpus, *, without: str = "") -> Bundle:
@@ -60,7 +69,8 @@ def trained(corpus: Corpus, *, without: str = "") -> Bundle:
 
 
 def without_task(bundle: Bundle, task: str) -> Bundle:
-    return bundle.with_tasks({name: model for name, model in bundle.tasks.items() if name != task})
+    others = {name: model for name, model in bundle.tasks.items() if name != task}
+    return bundle.with_decisions(others, [], {})
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +247,7 @@ def test_a_candidate_that_learned_from_the_gold_set_is_refused(
     save(1)
     write_corpus(tiny_corpus, tmp_path / "stories")
     set_gold("desk", models, tmp_path / "stories", split="train")
-    with pytest.raises(NotPromotedError, match="desk@1 learned from 60 of these 60 articles"):
+    with pytest.raises(NotPromotedError, match="trained or calibrated on 60 of these 60"):
         promote("desk", models)
 
 
@@ -444,3 +454,26 @@ def test_the_commands_promote_refuse_and_roll_back(
     code, output, _ = run("show", "desk")
     assert "desk@1 (production)" in output
     assert "to desk@1 (trial over)" in output
+
+
+def test_production_is_looked_up_under_models_alone(
+    save: Save, models: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in (1, 2):
+        promote(f"desk@{save(version).name[-1]}", models, override="no gold set yet")
+    shutil.rmtree(models / "desk@1")
+    save(1, inverted(tiny_bundle, "topic"))
+    monkeypatch.chdir(models)
+    with pytest.raises(BundleError, match="was changed after desk@1 was promoted"):
+        rollback("desk", Path())
+
+
+def test_what_was_promoted_is_not_replaced(save: Save, models: Path) -> None:
+    folder = save(1)
+    refuse_promoted(folder)
+    refuse_promoted(models / "nothing")
+    promote("desk", models, override="no gold set yet")
+    with pytest.raises(
+        BundleError, match=r"desk@1, which is or was in production.* higher version"
+    ):
+        refuse_promoted(folder)

@@ -22,7 +22,14 @@ from newsclf.cli import app
 from newsclf.corpus import Corpus
 from newsclf.errors import BundleError, ConfigError, OutputError
 from newsclf.records import Text
-from newsclf.registry import RegistryError, Stage, find_bundle, list_bundles, read_registry
+from newsclf.registry import (
+    RegistryError,
+    Stage,
+    find_bundle,
+    list_bundles,
+    next_version,
+    read_registry,
+)
 from newsclf.registry.differences import differences
 from newsclf.registry.export import export_pipeline, pipeline
 from newsclf.registry.history import Event
@@ -381,3 +388,15 @@ def test_the_commands_list_diff_card_and_export(models: Path, tmp_path: Path) ->
     said = run("export", "desk", "--task", "topic", "--output", str(tmp_path / "topic.joblib"))
     assert "a joblib file runs whatever code is in it" in said
     assert (tmp_path / "topic.joblib").exists()
+
+
+def test_two_bundles_of_one_version_are_told_apart_by_folder_alone(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        shutil.copytree(tiny_model, tmp_path / name)
+    with pytest.raises(BundleError, match=r"one and .*two are both tiny@3; name the folder"):
+        find_bundle("tiny", tmp_path)
+    assert find_bundle(str(tmp_path / "one"), tmp_path) == tmp_path / "one"
+    assert next_version("tiny", tmp_path) == 4
+    assert next_version("other", tmp_path) == 1

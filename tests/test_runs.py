@@ -18,7 +18,7 @@ from newsclf.config import RunConfig, read_config
 from newsclf.corpus import Corpus, write_corpus
 from newsclf.errors import ConfigError, InputError, NewsclfError
 from newsclf.files import sha256_of
-from newsclf.runs import diff_runs, export_to_mlflow, find_run, list_runs, read_run, record_run
+from newsclf.runs import Run, diff_runs, export_to_mlflow, find_run, list_runs, read_run, record_run
 
 NOON = datetime(2025, 5, 15, 12, tzinfo=UTC)
 
@@ -106,10 +106,12 @@ def test_the_commit_is_recorded_and_whether_files_differ_from_it(desk: Desk) -> 
 def test_runs_are_listed_newest_first_and_found_by_the_start_of_their_id(desk: Desk) -> None:
     assert list_runs(desk.runs) == []
     first, second = desk.record(), desk.record()
-    assert [run.folder for run in list_runs(desk.runs)] == [second, first]
-    assert find_run("tiny", desk.runs).folder == second
+    assert [folder for folder, _ in list_runs(desk.runs)] == [second, first]
+    assert find_run("tiny", desk.runs).folder == find_run("tiny-3", desk.runs).folder == second
     assert find_run(first.name, desk.runs).folder == first
     assert find_run(str(first), desk.folder).folder == first
+    with pytest.raises(ConfigError, match=rf"several runs .*: {second.name}, {first.name}"):
+        find_run("tiny-3-2", desk.runs)
     for reference in ("small", ""):
         expected = f"no run '{reference}' in .*; the newest are {second.name}"
         with pytest.raises(ConfigError, match=expected):
@@ -133,8 +135,12 @@ def test_a_difference_names_what_was_changed_and_nothing_else(desk: Desk) -> Non
 def test_a_run_that_lacks_a_file_or_has_a_broken_one_is_refused(desk: Desk, name: str) -> None:
     path = desk.record() / name
     path.write_text("[{")
-    with pytest.raises(NewsclfError, match=name):
-        list_runs(desk.runs)
+    whole = desk.record()
+    (shown, run), (damaged, error) = list_runs(desk.runs)
+    assert (shown, damaged) == (whole, path.parent)
+    assert isinstance(run, Run)
+    assert name in str(error)
+    assert find_run("tiny", desk.runs).folder == whole
     path.unlink()
     with pytest.raises(NewsclfError, match=name):
         read_run(path.parent)

@@ -56,7 +56,9 @@ def decided(
     return TaskModel(changed.record.model_copy(update={"metrics": metrics}), model.classifier)
 
 
-def recalibrated(bundle: Bundle, articles: Sequence[LabelledArticle], *, seed: int = 0) -> Bundle:
+def recalibrated(
+    bundle: Bundle, articles: Sequence[LabelledArticle], *, on: str = "", seed: int = 0
+) -> Bundle:
     """Calibrate a bundle anew, and choose its thresholds anew, for stories of another kind.
 
     Parameters
@@ -64,19 +66,26 @@ def recalibrated(bundle: Bundle, articles: Sequence[LabelledArticle], *, seed: i
     bundle : Bundle
         Its classifiers stay as they are.
     articles : sequence of LabelledArticle
-        Labelled stories like those to be tagged, which the bundle has not learned from.
+        Labelled stories like those to be tagged, which the bundle has not seen.
+    on : str
+        What they are, for the manifest and the model card.
     seed : int
         Of the folds.
 
     Raises
     ------
     ConfigError
-        When it learned from one of the articles, or none was judged for any of its tasks.
+        When it has seen one of the articles, or none was judged for any of its tasks.
     """
-    return _each_task(bundle, articles, lambda model, y, raw: decided(model, y, raw, seed=seed))
+    decided_on = {"calibration and thresholds": on}
+    return _each_task(
+        bundle, articles, lambda model, y, raw: decided(model, y, raw, seed=seed), decided_on
+    )
 
 
-def promised(bundle: Bundle, articles: Sequence[LabelledArticle], promise: Promise) -> Bundle:
+def promised(
+    bundle: Bundle, articles: Sequence[LabelledArticle], promise: Promise, *, on: str = ""
+) -> Bundle:
     """Set up routing: which tags may be published unseen.
 
     Parameters
@@ -88,11 +97,13 @@ def promised(bundle: Bundle, articles: Sequence[LabelledArticle], promise: Promi
         learned from them, nor may its calibration or its thresholds rest on them.
     promise : Promise
         What is to hold for ``auto`` tags.
+    on : str
+        What the articles are, for the manifest and the model card.
 
     Raises
     ------
     ConfigError
-        When it learned from one of the articles, or none was judged for any of its tasks.
+        When it has seen one of the articles, or none was judged for any of its tasks.
     """
 
     def routed(model: TaskModel, y: NDArray[np.bool_], raw: NDArray[np.float64]) -> TaskModel:
@@ -100,13 +111,14 @@ def promised(bundle: Bundle, articles: Sequence[LabelledArticle], promise: Promi
         routing = fit_routing(y, p, model.assigned(p), promise)
         return TaskModel(model.record.model_copy(update={"routing": routing}), model.classifier)
 
-    return _each_task(bundle, articles, routed)
+    return _each_task(bundle, articles, routed, {"promise": on})
 
 
 def _each_task(
     bundle: Bundle,
     articles: Sequence[LabelledArticle],
     change: Callable[[TaskModel, NDArray[np.bool_], NDArray[np.float64]], TaskModel],
+    decided_on: dict[str, str],
 ) -> Bundle:
     bundle.refuse_seen(articles)
     changed = {}
@@ -116,4 +128,4 @@ def _each_task(
             changed[task] = change(model, y, bundle.raw_probabilities(judged)[task])
     if not changed:
         raise ConfigError(f"no article was judged for any of the tasks {', '.join(bundle.tasks)}")
-    return bundle.with_tasks({**bundle.tasks, **changed})
+    return bundle.with_decisions({**bundle.tasks, **changed}, articles, decided_on)

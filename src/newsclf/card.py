@@ -18,6 +18,7 @@ def model_card(manifest: Manifest) -> str:
     """
     tasks = "\n".join(_row(task, record) for task, record in manifest.tasks.items())
     promises = "\n".join(_promise(task, record) for task, record in manifest.tasks.items())
+    decided_on = "".join(f"\nThe {what}: {on}.\n" for what, on in manifest.decided_on.items())
     corpus = manifest.corpus
     return f"""---
 library_name: newsclf
@@ -53,12 +54,12 @@ newsroom's: run `newsclf evaluate` on your own.
 ## What may be published unseen
 
 {promises}
-
+{decided_on}
 ## Limits
 
-English. Probabilities are calibrated for stories like those above: for others, run
-`newsclf calibrate`. A label with few articles is guessed more often than known; `newsclf models
-show` gives each threshold.
+English. Probabilities mean what they say for stories like those that they were calibrated on: for
+others, run `newsclf calibrate`. A label with few articles is guessed more often than known;
+`newsclf models show` gives each threshold.
 """
 
 

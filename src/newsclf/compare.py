@@ -93,6 +93,8 @@ class Difference:
     @property
     def size(self) -> str:
         """The difference in points of a hundred, such as ``'0.3 points lower'``."""
+        if not self.difference:
+            return "the same"
         way = "higher" if self.difference > 0 else "lower"
         return f"{100 * abs(self.difference):.1f} points {way}"
 

@@ -24,7 +24,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from newsclf.bundle import Bundle
 from newsclf.config import RunConfig
 from newsclf.corpus import Corpus, indicators
-from newsclf.errors import ConfigError, InputError, OutputError
+from newsclf.errors import ConfigError, InputError, NewsclfError, OutputError
 from newsclf.extras import require
 from newsclf.files import atomic_folder
 from newsclf.schemes import read_toml
@@ -160,21 +160,21 @@ def record_run(
     return runs / run_id
 
 
-def list_runs(runs: Path) -> list[Run]:
-    """Return the runs in a folder of runs, the newest first; a damaged one raises.
+def list_runs(runs: Path) -> list[tuple[Path, Run | NewsclfError]]:
+    """Return the runs in a folder of runs, the newest first.
 
     Parameters
     ----------
     runs : Path
         Usually ``experiments/runs``; it need not exist.
 
-    Raises
-    ------
-    InputError
-        When a run cannot be read.
+    Returns
+    -------
+    list of (Path, Run or NewsclfError)
+        An error stands for a run that cannot be read; those come last.
     """
-    found = [read_run(path.parent) for path in runs.glob("[!.]*/run.json")]
-    return sorted(found, key=lambda run: run.record.started, reverse=True)
+    found = [(path.parent, _run_or_error(path.parent)) for path in runs.glob("[!.]*/run.json")]
+    return sorted(found, key=lambda item: (_started(item[1]), item[0].name), reverse=True)
 
 
 def find_run(reference: str, runs: Path) -> Run:
@@ -183,26 +183,32 @@ def find_run(reference: str, runs: Path) -> Run:
     Parameters
     ----------
     reference : str
-        A run's folder, or the start of its id: the newest run that starts so, which makes the
-        name of a bundle mean its newest run.
+        A run's folder; a bundle's name, or ``name-version``, for its newest run; a run's id, or as
+        much of its start as no other run shares.
     runs : Path
         The folder of runs.
 
     Raises
     ------
     ConfigError
-        When there is none, naming the newest there are.
+        When there is none, or several, naming them.
     InputError
-        When a run cannot be read.
+        When a run's folder is given that cannot be read.
     """
     if (Path(reference) / "run.json").is_file():
         return read_run(Path(reference))
-    there = list_runs(runs)
+    there = [run for _, run in list_runs(runs) if isinstance(run, Run)]
     for run in there:
-        if reference and run.record.id.startswith(reference):
+        record = run.record
+        if reference in (record.id, record.name, f"{record.name}-{record.version}"):
             return run
-    newest = ", ".join(run.record.id for run in there[:5])
-    known = f"the newest are {newest}" if newest else "there is none yet"
+    alike = [run for run in there if reference and run.record.id.startswith(reference)]
+    if len(alike) == 1:
+        return alike[0]
+    named = ", ".join(run.record.id for run in (alike or there)[:5])
+    if alike:
+        raise ConfigError(f"several runs in {runs} start with {reference!r}: {named}")
+    known = f"the newest are {named}" if named else "there is none yet"
     raise ConfigError(f"no run {reference!r} in {runs}; {known}")
 
 
@@ -340,6 +346,17 @@ def _flat(tree: Mapping[str, object], before: str = "") -> Iterator[tuple[str, A
 
 def _write_json(path: Path, document: object) -> None:
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _run_or_error(folder: Path) -> Run | NewsclfError:
+    try:
+        return read_run(folder)
+    except NewsclfError as error:
+        return error
+
+
+def _started(run: Run | NewsclfError) -> datetime:
+    return run.record.started if isinstance(run, Run) else datetime.min.replace(tzinfo=UTC)
 
 
 def _read_record(path: Path) -> RunRecord:

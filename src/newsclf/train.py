@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any, get_type_hints
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from newsclf.bundle import (
@@ -46,22 +47,23 @@ def train(
     ConfigError
         When a task, a split, a classifier or an option does not exist, or a task has no article.
     """
-    for task in config.tasks:
-        if task not in corpus.schemes:
-            raise ConfigError(
-                f"corpus {corpus.info.name} has no task {task!r}"
-                f"{did_you_mean(task, corpus.schemes)}"
-            )
+    for task, how in config.tasks.items():
+        _check_task(task, how, corpus)
     articles = corpus.split(*config.train_on)
+    seen = Seen.of(articles)
+    unseen = corpus.split(*config.promise.splits) if config.promise else ()
+    _refuse_overlap(seen, unseen)
     batches: dict[tuple[str, ...], TextBatch] = {}
     tasks = {}
     for task, how in config.tasks.items():
         on_task(task)
         tasks[task] = _train_task(how, corpus.schemes[task], articles, config.seed, batches)
-    bundle = Bundle(_manifest(config, corpus, tasks), tasks, Seen.of(articles))
+    bundle = Bundle(_manifest(config, corpus, tasks), tasks, seen)
     if config.promise is None:
         return bundle
-    return promised(bundle, corpus.split(*config.promise.splits), config.promise.promise)
+    splits = " and ".join(config.promise.splits)
+    on = f"{len(unseen):,} articles of the training corpus, split {splits}"
+    return promised(bundle, unseen, config.promise.promise, on=on)
 
 
 def option_types(classifier: str) -> dict[str, Any]:
@@ -112,6 +114,28 @@ def check_options(classifier: str, options: Mapping[str, Any]) -> None:
             raise ConfigError(f"{classifier}: option {option}: {message}") from None
 
 
+def _check_task(task: str, how: TaskConfig, corpus: Corpus) -> None:
+    if task not in corpus.schemes:
+        raise ConfigError(
+            f"corpus {corpus.info.name} has no task {task!r}{did_you_mean(task, corpus.schemes)}"
+        )
+    check_options(how.classifier, how.options)
+    if corpus.schemes[task].kind == "single" and how.objective != Objective():
+        raise ConfigError(
+            f"{task} takes its most probable label, so it has no thresholds to choose for a "
+            f"{how.objective}; leave the objective out"
+        )
+
+
+def _refuse_overlap(seen: Seen, unseen: Sequence[LabelledArticle]) -> None:
+    """Refuse a promise on texts that are learned from under another id."""
+    for row in np.flatnonzero(seen.among(unseen))[:1].tolist():
+        raise ConfigError(
+            f"article {unseen[row].id} of promise.splits reads like one that is learned from; draw "
+            "the splits again with 'newsclf data split'"
+        )
+
+
 def _train_task(
     how: TaskConfig,
     scheme: LabelScheme,
@@ -119,11 +143,6 @@ def _train_task(
     seed: int,
     batches: dict[tuple[str, ...], TextBatch],
 ) -> TaskModel:
-    if scheme.kind == "single" and how.objective != Objective():
-        raise ConfigError(
-            f"{scheme.name} takes its most probable label, so it has no thresholds to choose for a "
-            f"{how.objective}; leave the objective out"
-        )
     judged, y = indicators(articles, scheme)
     if not judged:
         raise ConfigError(f"no training article was judged for the task {scheme.name}")
@@ -142,7 +161,6 @@ def _train_task(
 
 
 def _new_classifier(how: TaskConfig, scheme: LabelScheme, seed: int) -> Classifier:
-    check_options(how.classifier, how.options)
     kind = classifier_class(how.classifier)
     return kind(scheme.label_ids, multi_label=scheme.kind == "multi", seed=seed, **how.options)
 

@@ -85,6 +85,9 @@ class Manifest(BaseModel):
         Name, version, licence and SHA-256 of what it was trained on.
     config : dict
         The run's configuration.
+    decided_on : dict of str to str
+        What the calibration and thresholds, and a promise, rest on, where that is not the training
+        articles.
     environment : dict of str to str
         Versions of Python and of the libraries that matter.
     files : dict of str to FileRecord
@@ -99,6 +102,7 @@ class Manifest(BaseModel):
     tasks: dict[str, TaskRecord]
     corpus: dict[str, str]
     config: dict[str, Any]
+    decided_on: dict[str, str] = {}
     environment: dict[str, str]
     files: dict[str, FileRecord] = {}
 

@@ -78,43 +78,61 @@ class Bundle:
         Everything but the weights.
     tasks : mapping of str to TaskModel
         By task.
-    trained_on : Seen
-        Which articles it learned from.
+    seen : Seen
+        Which articles it learned from, or has its decisions from.
     """
 
     manifest: Manifest
     tasks: Mapping[str, TaskModel]
-    trained_on: Seen = field(default_factory=Seen)
+    seen: Seen = field(default_factory=Seen)
 
     @property
     def reference(self) -> str:
         """``name@version``, as it stands in every tagged article."""
         return f"{self.manifest.name}@{self.manifest.version}"
 
-    def with_tasks(self, tasks: Mapping[str, TaskModel]) -> Bundle:
-        """Return the bundle with other models for its tasks."""
+    def with_decisions(
+        self,
+        tasks: Mapping[str, TaskModel],
+        articles: Sequence[Article],
+        decided_on: Mapping[str, str],
+    ) -> Bundle:
+        """Return the bundle with other decisions for its tasks.
+
+        Parameters
+        ----------
+        tasks : mapping of str to TaskModel
+            All of them, with the classifiers that there were.
+        articles : sequence of Article
+            What the new decisions rest on; they count as seen from here on.
+        decided_on : mapping of str to str
+            What to say of that, by what was decided.
+        """
         records = {task: model.record for task, model in tasks.items()}
-        return Bundle(self.manifest.model_copy(update={"tasks": records}), tasks, self.trained_on)
+        update = {"tasks": records, "decided_on": self.manifest.decided_on | dict(decided_on)}
+        manifest = self.manifest.model_copy(update=update)
+        return Bundle(manifest, tasks, self.seen.and_also(articles))
 
     def renumbered(self, version: int) -> Bundle:
         """Return the bundle under another version."""
         manifest = self.manifest.model_copy(update={"version": version})
-        return Bundle(manifest, self.tasks, self.trained_on)
+        return Bundle(manifest, self.tasks, self.seen)
 
     def refuse_seen(self, articles: Sequence[Article]) -> None:
-        """Refuse articles that the bundle learned from, whatever their ids.
+        """Refuse articles that the bundle was trained or calibrated on, whatever their ids.
 
         Raises
         ------
         ConfigError
             Naming the first of them.
         """
-        seen = np.flatnonzero(self.trained_on.among(articles)).tolist()
+        seen = np.flatnonzero(self.seen.among(articles)).tolist()
         if seen:
             first = ", ".join(articles[row].id for row in seen[:SEEN_SHOWN])
             raise ConfigError(
-                f"{self.reference} learned from {len(seen):,} of these {len(articles):,} articles "
-                f"({first}{', ...' if len(seen) > SEEN_SHOWN else ''}); take others"
+                f"{self.reference} was trained or calibrated on {len(seen):,} of these "
+                f"{len(articles):,} articles ({first}{', ...' if len(seen) > SEEN_SHOWN else ''}); "
+                "take others"
             )
 
     def raw_probabilities(self, articles: Sequence[Article]) -> dict[str, Floats]:
@@ -201,7 +219,7 @@ class Bundle:
             for task, model in self.tasks.items():
                 (temporary / task).mkdir()
                 model.classifier.save(temporary / task)
-            self.trained_on.save(temporary)
+            self.seen.save(temporary)
             (temporary / "README.md").write_text(model_card(self.manifest), encoding="utf-8")
             manifest = self.manifest.model_copy(update={"files": _file_records(temporary)})
             text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Which articles a bundle learned from, without their text."""
+"""Which articles a bundle has seen, in training or calibration, without their text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from newsclf.errors import BundleError
 from newsclf.records import Article
 from newsclf.text.fingerprint import fingerprint
 
-_FILE = "trained_on.safetensors"
+_FILE = "seen.safetensors"
 _NONE = np.zeros(0, dtype=np.uint64)
 
 
@@ -36,6 +36,10 @@ class Seen:
     def of(cls, articles: Iterable[Article]) -> Self:
         """Remember articles."""
         return cls(np.unique(_fingerprints(articles)))
+
+    def and_also(self, articles: Iterable[Article]) -> Self:
+        """Remember further articles."""
+        return type(self)(np.union1d(self.fingerprints, _fingerprints(articles)))
 
     def among(self, articles: Iterable[Article]) -> NDArray[np.bool_]:
         """Return which articles were seen: read the same but for case and white space."""

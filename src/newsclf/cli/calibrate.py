@@ -30,7 +30,8 @@ def calibrate(
     ] = 0.95,
     confidence: Annotated[float, typer.Option(help="How often such a promise is kept.")] = 0.9,
     version: Annotated[
-        int | None, typer.Option(min=1, help="Version of the new bundle [default: the next].")
+        int | None,
+        typer.Option(min=1, help="Of the new bundle [default: the next free one]."),
     ] = None,
     models: ModelsFolder = MODELS,
     force: Force = False,
@@ -50,7 +51,7 @@ def calibrate(
     from newsclf.corpus import read_corpus
     from newsclf.evaluate import check_schemes
     from newsclf.files import refuse_existing
-    from newsclf.registry import find_bundle
+    from newsclf.registry import find_bundle, next_version, refuse_promoted
 
     if not (split or promise_split):
         raise typer.BadParameter("give --split, --promise-split or both")
@@ -61,15 +62,21 @@ def calibrate(
     if not (0 < precision < 1 and 0 < confidence < 1):
         raise typer.BadParameter("--precision and --confidence are between 0 and 1")
     refuse_existing(output, force=force)
+    refuse_promoted(output)
     bundle = load(find_bundle(model, models))
     labelled = read_corpus(corpus)
     check_schemes(bundle, labelled.schemes)
+    about = f"{labelled.info.name} {labelled.info.version}"
     if split:
-        bundle = recalibrated(bundle, labelled.split(*split))
+        on = f"{about}, split {' and '.join(split)}"
+        bundle = recalibrated(bundle, labelled.split(*split), on=on)
     if promise_split:
         promise = Promise(precision=precision, confidence=confidence)
-        bundle = promised(bundle, labelled.split(*promise_split), promise)
-    bundle = bundle.renumbered(version or bundle.manifest.version + 1)
+        on = f"{about}, split {' and '.join(promise_split)}"
+        bundle = promised(bundle, labelled.split(*promise_split), promise, on=on)
+    name = bundle.manifest.name
+    free = max(next_version(name, folder) for folder in (models, output.parent))
+    bundle = bundle.renumbered(version or max(free, bundle.manifest.version + 1))
     bundle.save(output, force=force)
     _show(bundle, output)
 

@@ -11,16 +11,18 @@ from newsclf.cli.options import RUNS, RunsFolder
 app = typer.Typer(help="List, show, compare and export training runs.", no_args_is_help=True)
 
 RunReference = Annotated[
-    str, typer.Argument(help="A run's folder, or its id or the start of it, such as a name.")
+    str, typer.Argument(help="A run's folder, or a name, name-version, or its id.")
 ]
 
 
 @app.command("list")
 def list_all(runs: RunsFolder = RUNS) -> None:
     """List the runs, the newest first."""
+    from rich.markup import escape
     from rich.table import Table
 
     from newsclf.cli.screen import out
+    from newsclf.errors import NewsclfError
     from newsclf.runs import list_runs
 
     found = list_runs(runs)
@@ -28,7 +30,10 @@ def list_all(runs: RunsFolder = RUNS) -> None:
         out.print(f"no run in {runs}; 'newsclf train' leaves one", highlight=False)
         return
     table = Table("run", "corpus", "macro-F1 by task", "seconds")
-    for run in found:
+    for folder, run in found:
+        if isinstance(run, NewsclfError):
+            table.add_row(f"[red]damaged[/red]: {escape(str(run))}", "", "", str(folder))
+            continue
         scores = (f"{task} {scores['macro_f1']:.3f}" for task, scores in run.metrics.items())
         corpus = f"{run.record.corpus['name']} {run.record.corpus['version']}"
         table.add_row(run.record.id, corpus, ", ".join(scores), f"{run.record.seconds:.1f}")

@@ -32,12 +32,14 @@ def train(
     from newsclf.config import read_config
     from newsclf.corpus import read_corpus
     from newsclf.files import refuse_existing
+    from newsclf.registry import refuse_promoted
     from newsclf.runs import record_run
     from newsclf.train import train as train_bundle
 
     run = read_config(config)
     folder = output or models / (run.name if run.version == 1 else f"{run.name}@{run.version}")
     refuse_existing(folder, force=force)
+    refuse_promoted(folder)
     corpus = read_corpus(run.corpus)
     started = datetime.now(UTC)
     with working() as bar:

@@ -45,32 +45,96 @@ def find_bundle(reference: str, models: Path) -> Path:
     Raises
     ------
     BundleError
-        When there is none, naming those there are, or when the one that was promoted is gone or
-        has changed since.
+        When there is none, naming those there are, when two are the same version, or when the one
+        that was promoted is gone or has changed since.
     """
     if (Path(reference) / "bundle.json").is_file():
         return Path(reference)
-    readable = [
-        (manifest, folder)
-        for folder, manifest in list_bundles(models)
-        if isinstance(manifest, Manifest)
-    ]
     if match := _REFERENCE.fullmatch(reference):
-        name, record = match["name"], read_registry(models).record(match["name"])
-        version = int(match["version"]) if match["version"] else record.production
-        matching = [
-            (manifest.version, folder)
-            for manifest, folder in readable
-            if manifest.name == name and version in (None, manifest.version)
-        ]
-        if version in record.promoted:
-            folders = [folder for _, folder in matching]
-            return _as_promoted(f"{name}@{version}", record.promoted[version].sha256, folders)
-        if matching:
-            return max(matching)[1]
-    names = ", ".join(f"{manifest.name}@{manifest.version}" for manifest, _ in readable)
+        name = match["name"]
+        version = int(match["version"]) if match["version"] else None
+        version = version or read_registry(models).record(name).production
+        version = version or max(_versions(name, models), default=None)
+        if version is not None:
+            return find_version(name, version, models)
+    raise _unknown(repr(reference), models)
+
+
+def find_version(name: str, version: int, models: Path) -> Path:
+    """Return the folder of a version under `models`, whatever folders there are elsewhere.
+
+    Parameters
+    ----------
+    name : str
+        Of the bundle.
+    version : int
+        Of the bundle.
+    models : Path
+        The folder of models.
+
+    Raises
+    ------
+    BundleError
+        When there is none, or more than one, or the one that was promoted is gone or has changed
+        since.
+    """
+    folders = _versions(name, models).get(version, [])
+    promoted = read_registry(models).record(name).promoted.get(version)
+    if promoted is not None:
+        return _as_promoted(f"{name}@{version}", promoted.sha256, folders)
+    if not folders:
+        raise _unknown(f"'{name}@{version}'", models)
+    if len(folders) > 1:
+        raise BundleError(
+            f"{' and '.join(map(str, folders))} are both {name}@{version}; name the folder that is "
+            "meant, and give the other another version"
+        )
+    return folders[0]
+
+
+def next_version(name: str, models: Path) -> int:
+    """Return the version after the highest of a name under `models`, or 1."""
+    return max(_versions(name, models), default=0) + 1
+
+
+def refuse_promoted(folder: Path) -> None:
+    """Refuse to replace a bundle that is or was in production: going back to it needs its files.
+
+    Parameters
+    ----------
+    folder : Path
+        Where a bundle is about to be written; the registry is that of the folder above.
+
+    Raises
+    ------
+    BundleError
+        When what stands there was promoted.
+    """
+    if not (folder / "bundle.json").is_file():
+        return
+    manifest = read_manifest(folder)
+    promoted = read_registry(folder.parent).record(manifest.name).promoted.get(manifest.version)
+    if promoted is not None and promoted.sha256 == sha256_of(folder / "bundle.json"):
+        raise BundleError(
+            f"{folder} holds {manifest.name}@{manifest.version}, which is or was in production and "
+            "is kept so that it can be gone back to; give the new one a higher version"
+        )
+
+
+def _versions(name: str, models: Path) -> dict[int, list[Path]]:
+    """Return the folders of a name's bundles, by version."""
+    found: dict[int, list[Path]] = {}
+    for folder, manifest in list_bundles(models):
+        if isinstance(manifest, Manifest) and manifest.name == name:
+            found.setdefault(manifest.version, []).append(folder)
+    return found
+
+
+def _unknown(reference: str, models: Path) -> BundleError:
+    readable = (each for _, each in list_bundles(models) if isinstance(each, Manifest))
+    names = ", ".join(f"{manifest.name}@{manifest.version}" for manifest in readable)
     known = f"there are {names}" if names else "there is none yet; make one with 'newsclf train'"
-    raise BundleError(f"no model {reference!r} in {models} or as a folder; {known}")
+    return BundleError(f"no model {reference} in {models} or as a folder; {known}")
 
 
 def _as_promoted(reference: str, sha256: str, folders: Sequence[Path]) -> Path:

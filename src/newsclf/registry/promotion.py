@@ -7,7 +7,7 @@ from pathlib import Path
 from newsclf.bundle import Bundle, load, read_manifest, verify
 from newsclf.errors import BundleError, ConfigError, NewsclfError, did_you_mean
 from newsclf.files import sha256_of
-from newsclf.registry.find import find_bundle
+from newsclf.registry.find import find_bundle, find_version
 from newsclf.registry.gate import Verdict, judge
 from newsclf.registry.gold import gold_stories
 from newsclf.registry.history import Event
@@ -135,8 +135,8 @@ def rollback(name: str, models: Path, *, why: str = "") -> Event:
         raise RegistryError(
             f"{name} cannot be rolled back: {now} is in production, and none was before it"
         )
+    verify(find_version(name, seen.succession[-2], models))
     back, away = (f"{name}@{version}" for version in seen.succession[-2:])
-    verify(find_bundle(back, models))
     event = Event(what="rollback", name=name, origin=away, to=back, why=why)
     change(models, seen=seen, new=seen.rolled_back(), event=event)
     return event
@@ -158,8 +158,8 @@ def _verdict(candidate: Bundle, record: NameRecord, models: Path) -> Verdict:
     try:
         stories = gold_stories(name, record.gold, models)
         candidate.refuse_seen(stories)
-        before = _reference(name, record.production)
-        production = load(find_bundle(before, models)) if before else None
+        now = record.production
+        production = None if now is None else load(find_version(name, now, models))
     except NewsclfError as error:
         return Verdict(reasons=(str(error),))
     protected = record.gold.protected if record.gold else ()

@@ -182,6 +182,8 @@ def _show_source(source: Source) -> None:
             (row[column] for row in source.sample if row.get(column) not in (None, "")), ""
         )
         table.add_row(field, escape(column), escape(str(value)[:VALUE_WIDTH]))
+    if "headline" not in source.mapping.fields:
+        err.print("no column is read as the headline; name one with --column headline=COLUMN")
     unused = set(source.columns) - {column for _, column in source.mapping.uses}
     err.print(table)
     if unused:

@@ -233,7 +233,7 @@ def check_mapping(mapping: ColumnMapping, columns: Sequence[str], path: Path | s
     for use, name in mapping.uses:
         if name not in columns:
             near = difflib.get_close_matches(name, columns, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ";"
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ConfigError(
                 f"{path}: there is no column {name!r} for {use}{hint} "
                 f"The columns are {', '.join(columns)}"

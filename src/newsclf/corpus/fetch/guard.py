@@ -9,6 +9,12 @@ import httpx
 
 from newsclf.errors import InputError
 
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(block) for block in ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10")
+)
+"""Protocol assignments, 6to4 relays and IPv6 site-local addresses, which not every release of
+Python's ``ipaddress`` takes for private."""
+
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _ADDRESSES_TRIED = 4
 
@@ -108,7 +114,8 @@ def is_public(address: str) -> bool:
     """
     ip = ipaddress.ip_address(address)
     judged = _embedded(ip) or ip
-    return judged.is_global and not (judged.is_multicast or judged.is_reserved)
+    special = judged.is_multicast or judged.is_reserved or any(judged in net for net in _NOT_PUBLIC)
+    return judged.is_global and not special
 
 
 def _embedded(

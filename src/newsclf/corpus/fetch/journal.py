@@ -55,6 +55,8 @@ class Journal:
     ----------
     folder : Path
         Holds ``query.json`` and ``stories.jsonl``.
+    file : binary file
+        ``stories.jsonl``, which this process alone writes.
     began : str
         ISO 8601 date on which the fetch began.
     replaces : bool
@@ -66,6 +68,7 @@ class Journal:
     def __init__(
         self,
         folder: Path,
+        file: BinaryIO,
         began: str,
         *,
         replaces: bool,
@@ -77,7 +80,7 @@ class Journal:
         self._clock = clock
         self._synced = clock()
         self._entries: dict[str, Entry] = {}
-        self._file = _open_alone(folder / "stories.jsonl")
+        self._file = file
 
     @classmethod
     def begin(cls, into: Path, query: Mapping[str, Any], *, force: bool = False) -> Self:
@@ -100,8 +103,21 @@ class Journal:
             When the corpus exists, or another fetch writes to the journal.
         """
         folder = into.with_name(f"{into.name}.fetch")
+        if not (folder / "query.json").exists():
+            refuse_existing(into, force=force)
+        file = _open_alone(folder / "stories.jsonl")
+        try:
+            return cls._taken_up(folder, file, into, query, force=force)
+        except BaseException:
+            file.close()
+            raise
+
+    @classmethod
+    def _taken_up(
+        cls, folder: Path, file: BinaryIO, into: Path, query: Mapping[str, Any], *, force: bool
+    ) -> Self:
         asked = orjson.loads(orjson.dumps(query))
-        found = _read_header(folder / "query.json") if folder.exists() else None
+        found = _read_header(folder / "query.json")
         if found is not None and found["query"] != asked:
             if not force:
                 raise ConfigError(
@@ -110,20 +126,15 @@ class Journal:
                 )
             found = None
         if found is None:
-            refuse_existing(into, force=force)
-            shutil.rmtree(folder, ignore_errors=True)
+            file.truncate(0)
             today = datetime.now(UTC).date().isoformat()
             found = {"format": _FORMAT, "began": today, "replaces": force, "query": asked}
-            with atomic_file(folder / "query.json") as file:
-                file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2))
-        journal = cls(folder, found["began"], replaces=found["replaces"] or force)
-        try:
-            journal._read()
-            if not (journal.replaces or _WRITTEN in journal):
-                refuse_existing(into, force=False)
-        except BaseException:
-            journal.close()
-            raise
+            with atomic_file(folder / "query.json") as header:
+                header.write(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+        journal = cls(folder, file, found["began"], replaces=found["replaces"] or force)
+        journal._read()
+        if not (journal.replaces or _WRITTEN in journal):
+            refuse_existing(into, force=False)
         return journal
 
     def __enter__(self) -> Self:
@@ -197,7 +208,11 @@ class Journal:
 
 
 def _open_alone(path: Path) -> BinaryIO:
-    file = path.open("ab+")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab+")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
