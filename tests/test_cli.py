@@ -110,6 +110,37 @@ def test_nothing_tagged_makes_the_exit_status_1_and_quiet_is_quiet(desk: Path) -
     assert decisions(done.stdout) == ["not_an_object"]
 
 
+def test_the_summary_is_written_and_progress_logged_as_json(desk: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(GOOD + "nonsense\n" + GOOD)
+    files = ["-o", tmp_path / "out.jsonl", "--summary", tmp_path / "summary.json"]
+    done = run(desk, "tag", tmp_path / "in.jsonl", "-m", "desk", *files, "--log", "json")
+    assert done.returncode == 3
+    summary = json.loads((tmp_path / "summary.json").read_bytes())
+    assert (summary["rows"], summary["tagged"]) == (3, 2)
+    assert (summary["refused"], summary["models"]) == ({"invalid_json": 1}, ["desk@1"])
+    assert (summary["shards"], summary["shards_done_before"]) == (1, 0)
+    assert sum(summary["tags"]["stance"].values()) == 2
+    logged = [json.loads(line) for line in done.stderr.splitlines()]
+    assert logged[-1] == {"time": logged[-1]["time"], "event": "done", **summary, "seconds_left": 0}
+
+
+def test_a_run_that_stops_says_how_to_go_on_and_does(desk: Path, tmp_path: Path) -> None:
+    lines = [GOOD if row % 10 else "nonsense\n" for row in range(12_000)]
+    (tmp_path / "in.jsonl").write_text("".join(lines))
+    command = ["tag", tmp_path / "in.jsonl", "-m", "desk", "-o", tmp_path / "out.jsonl"]
+    done = run(desk, *command, "--fail-over", "1%")
+    assert done.returncode == 1
+    assert "were refused (invalid_json: " in done.stderr
+    assert "which is more than 1 %" in done.stderr
+    assert "the same command with --resume goes on from it" in done.stderr
+    again = run(desk, *command)
+    assert (again.returncode, "was not finished" in again.stderr) == (1, True)
+    rest = run(desk, *command, "--resume")
+    assert (rest.returncode, "12,000 rows" in rest.stderr) == (3, True)
+    assert "done by an earlier run: " in rest.stderr
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 12_000
+
+
 def test_no_input_at_all_is_explained(desk: Path) -> None:
     done = run(desk, "tag", "-", "-m", "desk", "-o", "-")
     assert (done.returncode, done.stdout) == (1, "")
@@ -128,10 +159,21 @@ def test_an_unknown_model_is_answered_with_those_there_are(desk: Path) -> None:
     [
         ["tag", "-", "-o", "-"],
         ["tag", "-", "-m", "desk", "-o", "-", "--jobs", "0"],
+        ["tag", "-", "-m", "desk", "-o", "-", "--fail-over", "some"],
+        ["tag", "-", "-m", "desk", "-o", "-", "--column", "headline"],
+        ["tag", "-", "-m", "desk", "-o", "-", "--log", "xml"],
         ["tga"],
         ["train", "run.toml", "--frce"],
     ],
-    ids=["no model", "no worker", "no such command", "no such option"],
+    ids=[
+        "no model",
+        "no worker",
+        "no share",
+        "no column",
+        "no log",
+        "no such command",
+        "no such option",
+    ],
 )
 def test_wrong_usage_makes_the_exit_status_2(arguments: list[str], desk: Path) -> None:
     done = run(desk, *arguments)

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 HEAVY = {"datasets", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "tokenizers", "torch"}
-ONLY_FOR_TRAINING = {"datasets", "sklearn", "torch"}
-"""Not pandas: pyarrow imports it, where it is installed, for the first array that it makes."""
+ONLY_FOR_TRAINING = {"datasets", "pandas", "sklearn", "torch"}
 
 HELP = """
 import sys

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,11 @@ from newsclf.corpus.rows import MAX_LINE_BYTES, RowError
 from newsclf.errors import ConfigError, InputError
 
 BOMB = bytes(8 * 1024 * 1024)
+
+
+def zstd(content: bytes) -> bytes:
+    packed: bytes = pa.compress(content, codec="zstd", asbytes=True)
+    return packed
 
 
 def zipped(path: Path, members: dict[str, bytes]) -> Path:
@@ -61,6 +67,31 @@ def test_a_gzip_is_unpacked_and_can_be_read_twice(tmp_path: Path) -> None:
     for _ in range(2):
         with member.open() as file:
             assert file.read() == b"one"
+
+
+def test_a_zstandard_file_of_several_frames_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.zst"
+    path.write_bytes(zstd(b"one") + zstd(b"two"))
+    (member,) = open_members(path)
+    assert member.suffix == ".csv"
+    assert contents(path) == {"": b"onetwo"}
+    assert contents(zipped(tmp_path / "a.zip", {"b.csv.zst": zstd(b"1")})) == {":b.csv.zst": b"1"}
+
+
+def test_a_zstandard_bomb_is_stopped_while_it_unpacks(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.zst"
+    path.write_bytes(zstd(BOMB))
+    with pytest.raises(InputError, match=r"a\.csv\.zst: unpacks to more than 200 times"):
+        contents(path)
+    with pytest.raises(InputError, match=r"unpacks to more than 1,000,000 bytes"):
+        contents(path, Limits(total_bytes=1_000_000))
+
+
+@pytest.mark.parametrize("content", [zstd(b"a" * 1000)[:-4], b"junk"])
+def test_a_damaged_zstandard_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.csv.zst").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.csv\.zst: is damaged or cut short"):
+        contents(tmp_path / "a.csv.zst")
 
 
 def test_a_zip_gives_its_files_and_skips_what_systems_put_there(tmp_path: Path) -> None:

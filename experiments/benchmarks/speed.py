@@ -3,6 +3,7 @@
 ::
 
     python experiments/benchmarks/speed.py [--articles 20000] [--memory-articles 200000]
+        [--annif-python PATH] [--fasttext-python PATH] [--spacy-python PATH]
 
 Articles of about 2 KB are put together from sentences of the shipped corpus. The sklearn side is
 what people build first: a TfidfVectorizer and a one-vs-rest logistic regression for each of the
@@ -10,7 +11,9 @@ three tasks, run one after another with joblib over two processes, on texts alre
 without JSON. Its vectorisers and weights are those of the ``linear`` bundle (trained without stems,
 which would only slow sklearn down), so predictions must be equal, and are checked. Our side is
 ``newsclf tag`` from a file to a file, two processes. Each is timed three times after a warm-up, and
-medians are given.
+medians are given. Peers live in environments of their own, learn the labels of all tasks at once,
+and score texts in memory in one process, once; their rate is doubled, as if a second process
+cost nothing.
 """
 
 from __future__ import annotations
@@ -35,14 +38,16 @@ from joblib import Parallel, delayed
 from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from newsclf.bundle import Bundle, load
+from newsclf.bundle import Bundle, load, read_manifest
 from newsclf.classifiers.head import LogisticHead
 from newsclf.classifiers.linear import Linear
 from newsclf.config import RunConfig, TaskConfig
 from newsclf.corpus import Corpus, read_corpus
-from newsclf.files import shipped_data
+from newsclf.files import sha256_of, shipped_data
 from newsclf.records import Article
 from newsclf.tag.chunks import Chunk
+from newsclf.tag.done import Model, Work
+from newsclf.tag.outputs import Layout
 from newsclf.tag.pipeline import tag_files
 from newsclf.tag.worker import tag_chunk
 from newsclf.train import train
@@ -72,11 +77,14 @@ def main() -> None:
             target = folder / f"{kind}.jsonl"
             ours = rate(len(texts), lambda b=bundle, t=target: run_tagger(source, b, t))
             print(f"| newsclf tag, {kind} | {ours:,.0f} | {ours / base:.1f} |", flush=True)
+        for script, python in peers(options).items():
+            name, theirs = peer_rate(python, script, corpus, texts[: options.peer_articles], folder)
+            print(f"| {name} | {theirs:,.0f} | {theirs / base:.1f} |", flush=True)
         check_equal(linear, texts[:2000], articles[:2000])
         print("\nPredictions of scikit-learn and of the linear bundle on 2,000 articles: equal")
         overhead(bundles["hybrid"], source, articles)
         bundle_figures(bundles["hybrid"])
-        for count in (options.articles, options.memory_articles):
+        for count in (10_000, options.memory_articles):
             memory(corpus, bundles["hybrid"], folder, count)
 
 
@@ -123,7 +131,42 @@ def rate(count: int, run: Callable[[], object]) -> float:
 
 def run_tagger(source: Path, bundle: Path, output: Path) -> None:
     """Tag from file to file."""
-    tag_files([source], bundle, output, force=True, jobs=PROCESSES)
+    tag_files([source], [bundle], output, force=True, jobs=PROCESSES)
+
+
+def peers(options: argparse.Namespace) -> dict[str, Path]:
+    """Return the peers' scripts that an environment was given for."""
+    given = {
+        "fasttext_ova.py": options.fasttext_python,
+        "annif_omikuji.py": options.annif_python,
+        "spacy_textcat.py": options.spacy_python,
+    }
+    return {script: python for script, python in given.items() if python is not None}
+
+
+def peer_rate(
+    python: Path, script: str, corpus: Corpus, texts: Sequence[str], folder: Path
+) -> tuple[str, float]:
+    """Train a peer on all tasks' labels, and return its version and twice its rate."""
+    stories = corpus.split("train", "valid")
+    train = [
+        {
+            "text": f"{story.headline}\n{story.body}",
+            "labels": [f"{task}:{one}" for task, given in story.labels.items() for one in given],
+        }
+        for story in stories
+    ]
+    labels = sorted({label for story in train for label in story["labels"]})
+    folds = [row % 2 for row in range(len(train))]
+    request = {"labels": labels, "train": train, "folds": folds, "tests": {"texts": list(texts)}}
+    asked, answered = folder / "request.json", folder / "response.json"
+    asked.write_text(json.dumps(request), encoding="utf-8")
+    program = Path(__file__).parent / "peers" / script
+    subprocess.run(
+        [str(python), str(program), str(asked), str(answered)], check=True, capture_output=True
+    )
+    response = json.loads(answered.read_text(encoding="utf-8"))
+    return response["version"], PROCESSES * len(texts) / response["predict_seconds"]
 
 
 def sklearn_assigned(bundle: Bundle, texts: Sequence[str]) -> list[np.ndarray]:
@@ -142,7 +185,8 @@ def _sklearn_task(bundle: Bundle, task: str, texts: Sequence[str]) -> np.ndarray
     )
     logits = np.concatenate(parts)
     multi = classifier.multi_label
-    return model.assigned(expit(logits) if multi else softmax(logits, axis=1))
+    raw = expit(logits) if multi else softmax(logits, axis=1)
+    return model.assigned(model.calibrated(raw))
 
 
 def _vectoriser(classifier: Linear) -> TfidfVectorizer:
@@ -176,7 +220,12 @@ def overhead(model: Path, source: Path, articles: Sequence[Article]) -> None:
     lines = source.read_bytes().splitlines(keepends=True)[:5000]
     bundle = load(model)
     chunks = [Chunk("", 1, lines[start : start + 512]) for start in range(0, len(lines), 512)]
-    whole = rate(len(lines), lambda: [tag_chunk(model, chunk, scores=False) for chunk in chunks])
+    work = Work(
+        Path(),
+        (Model(model, sha256_of(model / "bundle.json")),),
+        Layout.of([read_manifest(model)]),
+    )
+    whole = rate(len(lines), lambda: [tag_chunk(chunk, work) for chunk in chunks])
     cut = [articles[start : start + 512] for start in range(0, len(lines), 512)]
     scoring = rate(len(lines), lambda: [bundle.probabilities(part) for part in cut])
     share = 1 - whole / scoring
@@ -199,7 +248,7 @@ def bundle_figures(model: Path) -> None:
 
 
 def memory(corpus: Corpus, model: Path, folder: Path, count: int) -> None:
-    """Print the peak memory of ``newsclf tag``, its workers included."""
+    """Print the peak memory of ``newsclf tag``, its workers included, and its rate."""
     source = folder / "memory.jsonl"
     with source.open("w", encoding="utf-8") as file:
         some = [
@@ -208,9 +257,14 @@ def memory(corpus: Corpus, model: Path, folder: Path, count: int) -> None:
         ]
         file.writelines(some[number % len(some)] + "\n" for number in range(count))
     command = [sys.executable, "-m", "newsclf", "tag", str(source), "--model", str(model)]
+    start = time.perf_counter()
     process = subprocess.Popen([*command, "--output", str(folder / "m.jsonl"), "--force", "-q"])
     peak = peak_memory(process)
-    print(f"Peak memory of tagging {count:,} articles, all processes: {peak / 1e6:.0f} MB")
+    per_second = count / (time.perf_counter() - start)
+    print(
+        f"Tagging {count:,} articles with hybrid: at most {peak / 1e6:.0f} MB in all processes, "
+        f"{per_second:,.0f} a second, start included"
+    )
 
 
 def peak_memory(process: subprocess.Popen[bytes]) -> int:
@@ -231,6 +285,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--articles", type=int, default=20_000)
     parser.add_argument("--memory-articles", type=int, default=200_000)
+    parser.add_argument("--peer-articles", type=int, default=2_000)
+    for peer in ("annif", "fasttext", "spacy"):
+        parser.add_argument(f"--{peer}-python", type=Path, help=f"of an environment with {peer}")
     return parser.parse_args()
 
 

@@ -10,6 +10,7 @@ EXTRAS = {
     "check": ("cleanlab", "ftfy", "jinja2", "matplotlib", "nupunkt", "py3langid", "rensa"),
     "fetch": ("feedparser", "httpx", "selectolax", "trafilatura"),
     "mlflow": ("mlflow",),
+    "ray": ("ray",),
     "tune": ("optuna",),
 }
 """Packages by the name of the extra that installs them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -100,13 +100,44 @@ def show_tagged(pairs: Iterable[tuple[Article, TaggedArticle]]) -> None:
         out.print(f"    {'; '.join(tags) or 'no tag'}")
 
 
+@contextmanager
+def tagging(*, quiet: bool = False) -> Iterator[Callable[[Summary], None]]:
+    """Give what shows how far a tagging run is, how fast it goes and how long it will take."""
+    with working(quiet=quiet) as bar:
+
+        def show(summary: Summary) -> None:
+            left = summary.seconds_left
+            ending = "" if left is None else f", {_duration(left)} left"
+            bar.update(
+                bar.task_ids[0],
+                description=f"{summary.rows:,} rows, {summary.rate:,.0f} a second{ending}",
+                completed=summary.bytes_read,
+                total=summary.bytes_total,
+            )
+
+        yield show
+
+
 def show_summary(summary: Summary) -> None:
     """Print what became of a tagging run's rows, on standard error."""
-    rate = summary.rows / summary.seconds if summary.seconds else 0
     err.print(
         f"{summary.rows:,} rows with {summary.model}: {summary.tagged:,} tagged, "
-        f"{summary.refused.total():,} refused, {summary.seconds:.1f} s ({rate:,.0f} a second)",
+        f"{summary.refused.total():,} refused, {summary.seconds:.1f} s "
+        f"({summary.rate:,.0f} a second)",
         highlight=False,
     )
+    if summary.rows_before:
+        err.print(f"    done by an earlier run: {summary.rows_before:,}", highlight=False)
     for code, count in summary.refused.most_common():
         err.print(f"    refused, {code}: {count:,}", highlight=False)
+    by_task: dict[str, list[str]] = {}
+    for (task, label), count in summary.tags.most_common():
+        by_task.setdefault(task, []).append(f"{label} {count:,}")
+    for task, counts in sorted(by_task.items()):
+        err.print(f"    {task}: {', '.join(counts)}", highlight=False, soft_wrap=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes}:{rest:02}"

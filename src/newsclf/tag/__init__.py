@@ -1,4 +1,4 @@
-"""The batch tagger: articles in, one line for each out, in order."""
+"""The batch tagger: articles in, one row for each out, in order, and every row accounted for."""
 
 from newsclf.tag.pipeline import Summary, tag_files
 

@@ -1,20 +1,20 @@
-"""Input files cut into chunks of whole lines, each line of bounded length."""
+"""The lines of a shard, in chunks, each line of bounded length."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+import hashlib
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from newsclf.corpus.lines import bounded_lines
-from newsclf.errors import InputError
-
-STANDARD_STREAM = Path("-")
+from newsclf.tag.locations import location
+from newsclf.tag.plan import Shard, changed_while_read, unreadable
 
 _LINES = 1024
 _BYTES = 4 * 1024 * 1024
+_BUFFER = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -24,49 +24,76 @@ class Chunk:
     Parameters
     ----------
     source : str
-        The input's path, as it was given.
+        The input, as it was given.
     first_line : int
         One-based number of the first line.
     lines : list of bytes
         A line that is too long is cut one byte after the bound, which `parse_json_row` refuses.
+    spooled : bool
+        Whether the lines are those that `newsclf.tag.ingest` writes.
     """
 
     source: str
     first_line: int
     lines: list[bytes]
+    spooled: bool = False
 
 
-def read_chunks(inputs: Sequence[Path]) -> Iterator[Chunk]:
-    """Cut inputs into chunks.
+def read_chunks(shard: Shard) -> Iterator[Chunk]:
+    """Read a shard, and see at its end whether it still holds what it did when it was planned.
 
     Parameters
     ----------
-    inputs : sequence of Path
-        JSONL files; a dash is standard input.
+    shard : Shard
+        Part of a file.
 
     Raises
     ------
     InputError
-        When an input cannot be read.
+        When the file cannot be read, or the shard's bytes are others.
     """
-    for path in inputs:
-        try:
-            if path == STANDARD_STREAM:
-                yield from _chunks_of(sys.stdin.buffer, "-")
-            else:
-                with path.open("rb") as file:
-                    yield from _chunks_of(file, str(path))
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", path=path) from None
+    try:
+        with location(shard.path).open("rb") as file:
+            part = _Part(file, shard)
+            lines = bounded_lines(cast("BinaryIO", io.BufferedReader(part, _BUFFER)))
+            yield from _chunks(lines, shard)
+    except OSError as error:
+        raise unreadable(shard.source, error) from None
+    if part.sha256 != shard.sha256:
+        raise changed_while_read(shard.source)
 
 
-def _chunks_of(file: BinaryIO, source: str) -> Iterator[Chunk]:
-    first, lines, size = 1, list[bytes](), 0
-    for line in bounded_lines(file):
+def _chunks(all_lines: Iterator[bytes], shard: Shard) -> Iterator[Chunk]:
+    first, lines, size = shard.first_line, list[bytes](), 0
+    for line in all_lines:
         lines.append(line)
         size += len(line)
         if len(lines) == _LINES or size >= _BYTES:
-            yield Chunk(source, first, lines)
+            yield Chunk(shard.source, first, lines, shard.spooled)
             first, lines, size = first + len(lines), [], 0
     if lines:
-        yield Chunk(source, first, lines)
+        yield Chunk(shard.source, first, lines, shard.spooled)
+
+
+class _Part(io.RawIOBase):
+    """The bytes of a shard, and their checksum once they are read."""
+
+    def __init__(self, file: BinaryIO, shard: Shard) -> None:
+        file.seek(shard.start)
+        self._file = file
+        self._left = shard.size
+        self._digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece = self._file.read(min(len(buffer), self._left))
+        self._digest.update(piece)
+        self._left -= len(piece)
+        buffer[: len(piece)] = piece
+        return len(piece)

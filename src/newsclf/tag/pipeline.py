@@ -1,24 +1,36 @@
-"""Read, tag, write: chunks go to long-lived workers and come back in input order."""
+"""A run of the tagger: ingest, plan, let an engine map the shards, assemble."""
 
 from __future__ import annotations
 
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
-
-from joblib import Parallel, cpu_count, delayed
+from typing import Any
 
 from newsclf.bundle import verify
-from newsclf.errors import ConfigError, InputError, OutputError
-from newsclf.files import atomic_file, refuse_existing, sha256_of
-from newsclf.tag.chunks import STANDARD_STREAM, Chunk, read_chunks
-from newsclf.tag.worker import Counts, TaggedChunk, tag_chunk
+from newsclf.errors import ConfigError, InputError
+from newsclf.files import sha256_of
+from newsclf.tag.assemble import (
+    assemble,
+    assemble_to_standard_output,
+    errors_path,
+    finished,
+    refuse_outputs,
+)
+from newsclf.tag.done import Counts, Done, Model, Work, read_done
+from newsclf.tag.engines import Engine, engine_named
+from newsclf.tag.ingest import InputOptions
+from newsclf.tag.locations import same_place
+from newsclf.tag.outputs import Layout
+from newsclf.tag.outputs import output_format as output_format_named
+from newsclf.tag.plan import Plan, Source, plan_run, refuse_changed
+from newsclf.tag.run import forget, manifest_of, settle_manifest, working_folder
+from newsclf.tag.sources import STANDARD_STREAM, sources_of
+
+_ROWS_BEFORE_GIVING_UP = 1000
 
 
 @dataclass(kw_only=True)
@@ -28,126 +40,223 @@ class Summary(Counts):
     Parameters
     ----------
     model : str
-        ``name@version``.
+        ``name@version`` of the bundle, or of each, with commas between.
     seconds : float
         Wall-clock time.
+    bytes_total : int
+        Size of all lines, tagged yet or not.
+    rows_before, bytes_before : int
+        What an earlier run had done, which this one went on from.
+    shards, shards_done, shards_before : int
+        Into how many the run is cut, how many of them are done, and were done before.
     """
 
     model: str
     seconds: float = 0.0
+    bytes_total: int = 0
+    rows_before: int = 0
+    bytes_before: int = 0
+    shards: int = 0
+    shards_done: int = 0
+    shards_before: int = 0
 
     @property
-    def rows(self) -> int:
-        """All rows: each was tagged or refused."""
-        return self.tagged + self.refused.total()
+    def rate(self) -> float:
+        """Rows a second, of those that this run did."""
+        return (self.rows - self.rows_before) / self.seconds if self.seconds else 0.0
 
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest will take, if it goes on as it did; nothing is known at the start."""
+        read = self.bytes_read - self.bytes_before
+        return self.seconds * (self.bytes_total - self.bytes_read) / read if read else None
 
-def errors_path(output: Path) -> Path:
-    """Return where the error rows of an output go as well: ``<output>.errors.jsonl``."""
-    return output.with_name(f"{output.name}.errors.jsonl")
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary as ``--summary`` writes it."""
+        return {
+            "models": self.model.split(","),
+            **super().as_json(),
+            "seconds": round(self.seconds, 3),
+            "rate": round(self.rate, 1),
+            "shards": self.shards,
+            "shards_done": self.shards_done,
+            "shards_done_before": self.shards_before,
+        }
 
 
 def tag_files(
     inputs: Sequence[Path],
-    model: Path,
+    models: Sequence[Path],
     output: Path,
     *,
     scores: bool = False,
     force: bool = False,
+    resume: bool = False,
     jobs: int | None = None,
+    output_format: str = "jsonl",
+    input_options: InputOptions | None = None,
+    engine: str = "local",
+    fail_over: float | None = None,
     on_progress: Callable[[Summary], None] = lambda _: None,
 ) -> Summary:
-    """Tag JSONL files into one JSONL file, one line out for every line in, in order.
+    """Tag files into one file, one row out for every row in, in order.
 
     Rows that cannot be tagged become error rows, and are written to `errors_path` too. Memory
-    does not grow with the number of rows.
+    does not grow with the number of rows. What is done is kept in ``<output>.parts`` until the
+    output is whole, so that a run which was stopped, however, can be gone on with.
 
     Parameters
     ----------
     inputs : sequence of Path
         Files; a dash is standard input.
-    model : Path
-        A bundle's folder.
+    models : sequence of Path
+        Folders of bundles, no two of which have a task in common.
     output : Path
         The destination, which appears when all is written; a dash is standard output.
     scores : bool
         Whether each row carries every label's probability.
     force : bool
-        Replace an output that exists.
+        Replace an output that exists, and start again where an earlier run was not finished.
+    resume : bool
+        Go on from what an earlier run did, if inputs, bundles and options are those it had. With
+        `force`, start again if they are not.
     jobs : int, optional
         Worker processes; by default one a core.
+    output_format : str
+        A key of `newsclf.tag.outputs.OUTPUTS`.
+    input_options : InputOptions, optional
+        How to read the inputs, where guessing is not wanted.
+    engine : str
+        ``local``, or ``ray`` for a cluster.
+    fail_over : float, optional
+        Share of refused rows beyond which the run stops, once 1,000 rows have been seen.
     on_progress : callable
-        Called with the counts so far after each chunk.
+        Called with the counts so far at the start and after each shard.
 
     Raises
     ------
     InputError
-        When an input cannot be read or all are empty.
+        When an input cannot be read or changes meanwhile, all are empty, or too many rows are
+        refused.
     OutputError
-        When the output exists or cannot be written.
+        When the output exists or cannot be written, or another run is at it.
     BundleError
-        When the bundle cannot be used.
+        When a bundle cannot be used.
+    ConfigError
+        When arguments contradict each other.
     """
     start = time.perf_counter()
     _refuse_overwriting_an_input(inputs, output)
-    manifest, sha256 = verify(model), sha256_of(model / "bundle.json")
-    summary = Summary(model=f"{manifest.name}@{manifest.version}")
-    with ExitStack() as stack:
-        out, errors = _open_outputs(stack, output, force=force)
-        tag = partial(tag_chunk, model.resolve(), scores=scores, sha256=sha256)
-        for tagged in _tagged_chunks(inputs, tag, jobs=jobs):
-            out.write(tagged.output)
-            if errors is not None:
-                errors.write(tagged.errors)
-            summary.add(tagged)
-            summary.seconds = time.perf_counter() - start
-            on_progress(summary)
-        if not summary.rows:
-            raise InputError("there is no line to tag", path=" ".join(map(str, inputs)))
-    if not summary.refused and output != STANDARD_STREAM:
-        errors_path(output).unlink(missing_ok=True)
+    form = output_format_named(output_format, scores=scores).name
+    map_shards = engine_named(engine)
+    used, layout = _checked(models, scores=scores)
+    options = input_options or InputOptions()
+    with _folder(output, resume=resume, force=force) as folder:
+        work = Work(folder, used, layout, form)
+        summary = Summary(model=layout.model)
+        if (counts := finished(output, folder)) is not None:
+            summary.add(counts)
+            summary.rows_before = summary.rows
+            return summary
+        refuse_outputs(output, folder, force=force)
+        sources, plan = _planned(inputs, options, work, force=force)
+        run = _Run(plan, work, summary, start, fail_over, on_progress)
+        done = run.through(map_shards, jobs=jobs)
+        for source, record in zip(sources, plan.files, strict=True):
+            refuse_changed(source.path, record)
+        if output == STANDARD_STREAM:
+            assemble_to_standard_output(work, done)
+        else:
+            assemble(output, work, done, summary)
+    summary.seconds = time.perf_counter() - start
     return summary
 
 
-def _open_outputs(
-    stack: ExitStack, output: Path, *, force: bool
-) -> tuple[IO[bytes], IO[bytes] | None]:
-    if output == STANDARD_STREAM:
-        return stack.enter_context(_standard_output()), None
-    for path in (output, errors_path(output)):
-        refuse_existing(path, force=force)
-    errors = stack.enter_context(atomic_file(errors_path(output)))
-    return stack.enter_context(atomic_file(output)), errors
+@dataclass
+class _Run:
+    plan: Plan
+    work: Work
+    summary: Summary
+    start: float
+    fail_over: float | None
+    on_progress: Callable[[Summary], None]
+
+    def through(self, map_shards: Engine, *, jobs: int | None) -> list[Done]:
+        """Do the shards that are not done yet, and return all, in order."""
+        shards, summary = self.plan.shards, self.summary
+        found = {shard.index: read_done(shard, self.work) for shard in shards}
+        done = {index: one for index, one in found.items() if one is not None}
+        summary.shards = len(shards)
+        summary.bytes_total = sum(shard.size for shard in shards)
+        for one in done.values():
+            self._count(one)
+        summary.rows_before, summary.bytes_before = summary.rows, summary.bytes_read
+        summary.shards_before = len(done)
+        self._look()
+        missing = [shard for shard in shards if shard.index not in done]
+        for one in map_shards(missing, self.work, jobs=jobs):
+            done[one.index] = one
+            self._count(one)
+            self._look()
+        return [done[shard.index] for shard in shards]
+
+    def _count(self, one: Done) -> None:
+        self.summary.add(one.counts)
+        self.summary.shards_done += 1
+
+    def _look(self) -> None:
+        summary = self.summary
+        summary.seconds = time.perf_counter() - self.start
+        self.on_progress(summary)
+        refused, rows = summary.refused.total(), summary.rows
+        if self.fail_over is None or rows < _ROWS_BEFORE_GIVING_UP:
+            return
+        if refused > self.fail_over * rows:
+            codes = ", ".join(f"{code}: {n:,}" for code, n in summary.refused.most_common())
+            raise InputError(
+                f"{refused:,} of the first {rows:,} rows were refused ({codes}), which is more "
+                f"than {100 * self.fail_over:g} %"
+            )
+
+
+def _checked(models: Sequence[Path], *, scores: bool) -> tuple[tuple[Model, ...], Layout]:
+    """Verify the bundles, and return them with what their rows look like."""
+    if not models:
+        raise ConfigError("there is no model; give one or more")
+    layout = Layout.of([verify(folder) for folder in models], scores=scores)
+    return tuple(Model(f.resolve(), sha256_of(f / "bundle.json")) for f in models), layout
+
+
+def _planned(
+    inputs: Sequence[Path], options: InputOptions, work: Work, *, force: bool
+) -> tuple[list[Source], Plan]:
+    """Make lines of the inputs and shards of the lines, as an earlier run did if it is gone on."""
+    sources = sources_of(inputs, work.folder, options)
+    plan = plan_run(sources)
+    if not plan.shards:
+        forget(work.folder)
+        raise InputError("there is no line to tag", path=" ".join(map(str, inputs)))
+    chosen = {"format": work.form, "scores": work.layout.scores, "input options": repr(options)}
+    settle_manifest(work.folder, manifest_of(plan, work.models, chosen), force=force)
+    return sources, plan
 
 
 @contextmanager
-def _standard_output() -> Iterator[IO[bytes]]:
-    try:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"cannot write standard output: {error.strerror}") from None
+def _folder(output: Path, *, resume: bool, force: bool) -> Iterator[Path]:
+    if output != STANDARD_STREAM:
+        with working_folder(output, resume=resume, force=force) as folder:
+            yield folder
+        return
+    if resume:
+        raise ConfigError("a run to standard output cannot be gone on with; give it a file")
+    with tempfile.TemporaryDirectory(prefix="newsclf-") as name:
+        yield Path(name)
 
 
 def _refuse_overwriting_an_input(inputs: Sequence[Path], output: Path) -> None:
     for path in inputs:
+        if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
+            raise ConfigError(f"{output} lies in the input {path}; choose an output outside it")
         for written in (output, errors_path(output)):
-            if path.is_file() and written.is_file() and path.samefile(written):
+            if path.is_file() and written.is_file() and same_place(path, written):
                 raise ConfigError(f"{written} is an input too; choose another output")
-
-
-def _tagged_chunks(
-    inputs: Sequence[Path], tag: Callable[[Chunk], TaggedChunk], *, jobs: int | None
-) -> Iterator[TaggedChunk]:
-    """Tag in this process while there is little to do, else in one process a core."""
-    chunks = read_chunks(inputs)
-    first = list(islice(chunks, 2))
-    workers = jobs if jobs is not None else cpu_count()
-    if len(first) < 2 or workers == 1:
-        for chunk in chain(first, chunks):
-            yield tag(chunk)
-        return
-    run: Any = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2*n_jobs")
-    yield from run(delayed(tag)(chunk) for chunk in chain(first, chunks))

@@ -1,147 +1,145 @@
-"""What a worker does with a chunk: parse, tag, and write the output lines."""
+"""What a worker does with a shard: parse, tag, write, and mark it done."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
-
-import orjson
+from typing import NamedTuple
 
 from newsclf.bundle import Bundle, load
 from newsclf.corpus.rows import RowError, article_from_row, parse_json_row
-from newsclf.records import Article, TaggedArticle
-from newsclf.tag.chunks import Chunk
-
-_PROBABILITY_DIGITS = 6
-
-
-@dataclass
-class Counts:
-    """What became of some input lines.
-
-    Parameters
-    ----------
-    tagged : int
-        Lines that were tagged.
-    refused : Counter
-        Lines that were not, by error code.
-    tags : Counter
-        Tags given, by (task, label).
-    bytes_read : int
-        Size of the lines.
-    """
-
-    tagged: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    tags: Counter[tuple[str, str]] = field(default_factory=Counter)
-    bytes_read: int = 0
-
-    def add(self, other: Counts) -> None:
-        """Count other lines too."""
-        self.tagged += other.tagged
-        self.refused += other.refused
-        self.tags += other.tags
-        self.bytes_read += other.bytes_read
+from newsclf.errors import BundleError
+from newsclf.files import sha256_of
+from newsclf.records import Article
+from newsclf.tag.chunks import Chunk, read_chunks
+from newsclf.tag.done import Counts, Done, Model, Work, write_json
+from newsclf.tag.locations import whole_file
+from newsclf.tag.outputs import error_line
+from newsclf.tag.plan import Shard
 
 
-@dataclass
-class TaggedChunk(Counts):
-    """The output of a chunk.
+def tag_shard(shard: Shard, work: Work) -> Done:
+    """Tag a shard's articles, write their rows, and mark the shard done.
+
+    A line that holds no article becomes an error row.
 
     Parameters
     ----------
-    output : bytes
-        One JSON line for each input line, in order.
-    errors : bytes
-        Those of them that are error rows.
+    shard : Shard
+        The lines.
+    work : Work
+        Where to write, and what.
+
+    Raises
+    ------
+    InputError
+        When the lines cannot be read or are no longer those that were planned.
+    OutputError
+        When the rows cannot be written.
+    BundleError
+        When a bundle cannot be used.
     """
+    counts = Counts(bytes_read=shard.size)
+    with ExitStack() as stack:
+        errors = stack.enter_context(whole_file(work.errors(shard.index)))
+        rows = stack.enter_context(whole_file(work.output(shard.index)))
+        for chunk in read_chunks(shard):
+            tagged = tag_chunk(chunk, work)
+            rows.write(tagged.output)
+            errors.write(tagged.errors)
+            counts.add(replace(tagged.counts, bytes_read=0))
+    return _mark(shard, work, counts)
 
-    output: bytes = b""
-    errors: bytes = b""
+
+class TaggedChunk(NamedTuple):
+    """The output of a chunk: its rows, the error rows among them, and their counts."""
+
+    output: bytes
+    errors: bytes
+    counts: Counts
 
 
-def tag_chunk(model: Path, chunk: Chunk, *, scores: bool, sha256: str = "") -> TaggedChunk:
+def tag_chunk(chunk: Chunk, work: Work) -> TaggedChunk:
     """Tag a chunk's articles; a line that holds none becomes an error row.
 
     Parameters
     ----------
-    model : Path
-        The bundle's folder; each process loads it once, and again when `sha256` is another.
     chunk : Chunk
         The lines.
-    scores : bool
-        Whether each row carries every label's probability.
-    sha256 : str
-        Checksum of the bundle's manifest: a folder may hold another bundle than a run ago.
+    work : Work
+        What tags them, and what the rows look like.
     """
-    rows = [_article(line) for line in chunk.lines]
-    articles = [row for row in rows if isinstance(row, Article)]
-    tagged = iter(_bundle(model, sha256).tag(articles))
-    result = TaggedChunk(bytes_read=sum(map(len, chunk.lines)))
-    output = []
-    errors = []
-    for number, row in enumerate(rows, chunk.first_line):
-        if isinstance(row, RowError):
-            line = _dump(_error_row(row, number, chunk.source))
-            errors.append(line)
-            result.refused[row.code] += 1
+    found = list(_read_rows(chunk))
+    articles = [row.read for row in found if isinstance(row.read, Article)]
+    by_bundle = [bundle.tag(articles) for bundle in _bundles(work.models)]
+    tagged = zip(*by_bundle, strict=True)
+    form, layout = work.format, work.layout
+    counts = Counts(bytes_read=sum(map(len, chunk.lines)))
+    output, errors = list[bytes](), list[bytes]()
+    for row in found:
+        if isinstance(row.read, RowError):
+            output.append(form.encode_error(row.read, row.file, row.line, layout))
+            errors.append(error_line(row.read, row.file, row.line))
+            counts.refused[row.read.code] += 1
         else:
-            article = next(tagged)
-            line = _dump(_tagged_row(article, scores=scores))
-            result.tagged += 1
-            result.tags.update((tag.task, tag.label) for tag in article.tags)
-        output.append(line)
-    result.output, result.errors = b"".join(output), b"".join(errors)
-    return result
+            result = next(tagged)
+            output.append(form.encode(row.read, result, layout))
+            counts.tagged += 1
+            counts.tags.update((tag.task, tag.label) for one in result for tag in one.tags)
+    return TaggedChunk(b"".join(output), b"".join(errors), counts)
+
+
+class _Row(NamedTuple):
+    file: str
+    line: int
+    read: Article | RowError
+
+
+def _read_rows(chunk: Chunk) -> Iterator[_Row]:
+    read = _spooled if chunk.spooled else _plain
+    for number, line in enumerate(chunk.lines, chunk.first_line):
+        yield read(line, chunk.source, number)
+
+
+def _plain(line: bytes, source: str, number: int) -> _Row:
+    try:
+        return _Row(source, number, article_from_row(parse_json_row(line)))
+    except RowError as error:
+        return _Row(source, number, error)
+
+
+def _spooled(line: bytes, source: str, number: int) -> _Row:
+    """Read a line that `newsclf.tag.ingest` wrote: a row, or why there is none, and its place."""
+    try:
+        held = parse_json_row(line)
+        source, number = held["file"], held["line"]
+        if "error" in held:
+            error = held["error"]
+            return _Row(source, number, RowError(error["code"], error["message"], error["id"]))
+        return _Row(source, number, article_from_row(held["row"]))
+    except RowError as error:
+        return _Row(source, number, error)
+
+
+def _mark(shard: Shard, work: Work, counts: Counts) -> Done:
+    errors = work.errors(shard.index)
+    done = Done(
+        shard.index,
+        shard.sha256,
+        shard.first_line,
+        sha256_of(work.output(shard.index)),
+        sha256_of(errors) if counts.refused else None,
+        counts,
+    )
+    write_json(work.marker(shard.index), done.as_json())
+    return done
 
 
 @lru_cache(maxsize=1)
-def _bundle(model: Path, sha256: str) -> Bundle:  # noqa: ARG001  a part of the cache's key
-    return load(model)
-
-
-def _article(line: bytes) -> Article | RowError:
-    try:
-        return article_from_row(parse_json_row(line))
-    except RowError as error:
-        return error
-
-
-def _tagged_row(article: TaggedArticle, *, scores: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": article.id,
-        "model": article.model,
-        "decision": article.decision,
-        "tags": [
-            {
-                "task": tag.task,
-                "label": tag.label,
-                "probability": round(tag.probability, _PROBABILITY_DIGITS),
-                "decision": tag.decision,
-            }
-            for tag in article.tags
-        ],
-    }
-    if scores:
-        row["scores"] = {
-            task: {label: round(p, _PROBABILITY_DIGITS) for label, p in by_label.items()}
-            for task, by_label in article.scores.items()
-        }
-    return row
-
-
-def _error_row(error: RowError, line: int, source: str) -> dict[str, Any]:
-    return {
-        "id": error.article_id,
-        "file": os.fsencode(source).decode(errors="replace"),
-        "line": line,
-        "error": {"code": error.code, "message": str(error)},
-    }
-
-
-def _dump(row: dict[str, Any]) -> bytes:
-    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+def _bundles(models: tuple[Model, ...]) -> tuple[Bundle, ...]:
+    for folder, sha256 in models:
+        if sha256_of(folder / "bundle.json") != sha256:
+            raise BundleError(f"{folder} was changed during the run; start again with --force")
+    return tuple(load(folder) for folder, _ in models)

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from newsclf.text.arrow import numbers, string_array
 from newsclf.text.tokens import Tokens
 
 _NO_WORD = -1
@@ -130,9 +130,9 @@ class Tfidf:
         return counts
 
     def _occurrences(self, tokens: Tokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        known = pc.index_in(tokens.words, pa.array(self.words, pa.string()))
-        words = pc.fill_null(known, _NO_WORD).to_numpy(zero_copy_only=False)
-        codes = words.astype(np.int64)[tokens.codes]
+        known = pc.index_in(tokens.words, string_array([word.encode() for word in self.words]))
+        words = np.where(numbers(pc.is_valid(known)), numbers(known), _NO_WORD)
+        codes = words[tokens.codes]
         text = tokens.text_of_token()
         pairs, text_of_pair = _adjacent(codes, text, len(self.words))
         single_columns, pair_keys, pair_columns = self._lookup()

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from newsclf.text.arrow import numbers, picked, string_array
+
 _WORD_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_")
 _BLANK_ASCII = bytes(byte if byte in _WORD_BYTES or byte >= 0x80 else 0x20 for byte in range(256))
 """ASCII that is no lower-case word character becomes a blank; UTF-8 sequences stay as they are."""
@@ -44,8 +46,8 @@ class Tokens:
     def stemmed(self) -> Tokens:
         """Return the same tokens with each word replaced by its English Snowball stem."""
         stems = _stemmer().stemWords(self.words.to_pylist())
-        distinct = pa.array(stems, pa.string()).dictionary_encode()
-        codes = distinct.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+        distinct = string_array([stem.encode() for stem in stems]).dictionary_encode()
+        codes = numbers(distinct.indices).astype(np.int32)
         return Tokens(codes[self.codes], self.offsets, distinct.dictionary)
 
 
@@ -75,24 +77,19 @@ def tokenize(texts: Iterable[str]) -> Tokens:
     """
     words_by_text = pc.ascii_split_whitespace(_blanked(texts))
     tokens = pc.list_flatten(words_by_text)
-    text = pc.list_parent_indices(words_by_text).to_numpy()
-    long_enough = pc.greater(pc.utf8_length(tokens), 1).to_numpy(zero_copy_only=False)
-    encoded = tokens.filter(pa.array(long_enough)).dictionary_encode()
+    text = numbers(pc.list_parent_indices(words_by_text))
+    long_enough = np.flatnonzero(numbers(pc.utf8_length(tokens)) > 1)
+    encoded = picked(tokens, long_enough).dictionary_encode()
     counts = np.bincount(text[long_enough], minlength=len(words_by_text))
     return Tokens(
-        encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32),
+        numbers(encoded.indices).astype(np.int32),
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         encoded.dictionary,
     )
 
 
 def _blanked(texts: Iterable[str]) -> pa.LargeStringArray:
-    lowered = pa.array([_lowered(text) for text in texts], pa.large_string())
-    validity, offsets, data = lowered.buffers()
-    if data is None:
-        return lowered
-    blanked = pa.py_buffer(data.to_pybytes().translate(_BLANK_ASCII))
-    return pa.LargeStringArray.from_buffers(len(lowered), offsets, blanked, validity)
+    return string_array([_lowered(text).encode().translate(_BLANK_ASCII) for text in texts])
 
 
 def _lowered(text: str) -> str:

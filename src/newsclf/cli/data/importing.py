@@ -97,7 +97,7 @@ def import_source(
         task,
         say=lambda text: err.print(text, highlight=False, markup=False),
     )
-    given = _mapping(mapping, column or [], labels or [], separator)
+    given = column_mapping(mapping, column or [], labels or [], separator)
     opened = open_source(source, options, schemes, format_name=format_name, mapping=given)
     if dry_run:
         typer.echo(opened.mapping.to_toml() if opened.mapping else "", nl=False)
@@ -129,9 +129,10 @@ def import_source(
     _show_skipped(bad)
 
 
-def _mapping(
+def column_mapping(
     file: Path | None, columns: list[str], labels: list[str], separator: str
 ) -> ColumnMapping:
+    """Return the mapping of a file, overruled by what options say."""
     from pydantic import ValidationError
 
     from newsclf.corpus.exchange.mapping import ColumnMapping, Field, TaskColumns, read_mapping

@@ -13,10 +13,10 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, Protocol, cast
 
 from newsclf.corpus.exchange.base import Member
 from newsclf.errors import InputError
@@ -57,8 +57,8 @@ def open_members(path: Path, limits: Limits = LIMITS) -> Iterator[Member]:
     Parameters
     ----------
     path : Path
-        A plain file, a ``.gz`` of one, or a ``.zip`` of many, each of which may be a ``.gz``.
-        Folders, ``__MACOSX/`` and files whose names start with a dot are skipped.
+        A plain file, a ``.gz`` or ``.zst`` of one, or a ``.zip`` of many, each of which may be
+        packed too. Folders, ``__MACOSX/`` and files whose names start with a dot are skipped.
     limits : Limits
         How far archives may unpack.
 
@@ -80,9 +80,9 @@ def open_members(path: Path, limits: Limits = LIMITS) -> Iterator[Member]:
         raise InputError("there is no such file", path=path)
     if path.suffix.lower() == ".zip":
         yield from _zip_members(path, limits)
-    elif path.suffix.lower() == ".gz":
+    elif _suffix(path.name) in _UNPACKERS:
         budget = _Budget(limits)
-        yield Member(str(path), _inner_suffix(path.name), lambda: _open_gzip(path, budget))
+        yield Member(str(path), _inner_suffix(path.name), lambda: _open_packed(path, budget))
     else:
         yield Member(str(path), path.suffix.lower(), lambda: _open_plain(path))
 
@@ -153,12 +153,32 @@ class _Budget:
         _check_ratio(unpacked, packed, name, self.limits)
 
 
+class _Readable(Protocol):
+    """A stream of bytes, unpacked or not."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def _gzip_stream(packed: IO[bytes]) -> AbstractContextManager[_Readable]:
+    return gzip.GzipFile(fileobj=packed)
+
+
+def _zstd_stream(packed: IO[bytes]) -> AbstractContextManager[_Readable]:
+    import pyarrow as pa
+
+    stream: AbstractContextManager[_Readable] = pa.CompressedInputStream(packed, "zstd")
+    return stream
+
+
+_UNPACKERS = {".gz": _gzip_stream, ".zst": _zstd_stream}
+
+
 class _Counted(io.RawIOBase):
     """Reads an unpacking stream, and charges what comes out of it."""
 
     def __init__(
         self,
-        source: IO[bytes] | gzip.GzipFile,
+        source: _Readable,
         budget: _Budget,
         name: str,
         packed: int,
@@ -196,8 +216,9 @@ def _open_plain(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _open_gzip(path: Path, budget: _Budget) -> Iterator[BinaryIO]:
-    with _open_plain(path) as packed, gzip.GzipFile(fileobj=packed) as source:
+def _open_packed(path: Path, budget: _Budget) -> Iterator[BinaryIO]:
+    unpack = _UNPACKERS[_suffix(path.name)]
+    with _open_plain(path) as packed, unpack(packed) as source:
         counted = _Counted(source, budget, str(path), path.stat().st_size)
         yield cast(BinaryIO, io.BufferedReader(counted, MIB))
 
@@ -218,8 +239,8 @@ def _zip_members(path: Path, limits: Limits) -> Iterator[Member]:
 def _zip_member(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: int, name: str, budget: _Budget
 ) -> Member:
-    is_gzip = info.filename.lower().endswith(".gz")
-    suffix = _inner_suffix(info.filename) if is_gzip else _suffix(info.filename)
+    unpack = _UNPACKERS.get(_suffix(info.filename))
+    suffix = _inner_suffix(info.filename) if unpack else _suffix(info.filename)
     if suffix == ".zip":
         raise InputError("is an archive in an archive; unpack it and import it alone", path=name)
 
@@ -227,11 +248,11 @@ def _zip_member(
     def opened() -> Iterator[BinaryIO]:
         with ExitStack() as stack:
             try:
-                source: IO[bytes] | gzip.GzipFile = stack.enter_context(archive.open(info))
+                source: _Readable = stack.enter_context(archive.open(info))
             except (*_DAMAGED, NotImplementedError) as error:
                 raise _damaged(name, error) from None
-            if is_gzip:
-                source = stack.enter_context(gzip.GzipFile(fileobj=cast(IO[bytes], source)))
+            if unpack:
+                source = stack.enter_context(unpack(cast(IO[bytes], source)))
             counted = _Counted(source, budget, name, info.compress_size, entry)
             yield cast(BinaryIO, io.BufferedReader(counted, MIB))
 

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from newsclf.corpus.rows import RowError, labelled_from_row, row_from_labelled
 from newsclf.errors import InputError
 
 MAX_ENTRIES = 500
-"""Entries of a feed that are read; the first so many."""
+"""Stories of a feed that are fetched; the first so many."""
 
 _PARSER_GIVES_UP = (ValueError, OverflowError, AssertionError, LookupError, RecursionError)
 """What feedparser lets through on character references and declarations that cannot be."""
@@ -90,7 +91,10 @@ def fetch_feed(
     client : PoliteClient
         What asks: neither the feed's parser nor the page's opens a connection.
     """
-    rows = list(parse_feed(client.get(url)))
+    by_id: dict[str, dict[str, Any]] = {}
+    for row in islice(parse_feed(client.get(url)), MAX_ENTRIES):
+        by_id.setdefault(row["id"], row)
+    rows = list(by_id.values())
     for done, row in enumerate(rows, 1):
         if row["id"] not in journal:
             note = _read_page(row, client) if full_text else None
@@ -109,7 +113,7 @@ def parse_feed(answer: Answer) -> Iterator[dict[str, Any]]:
     Yields
     ------
     dict
-        An article's fields. Its id is a hash of what the feed calls the entry.
+        An article's fields, for every entry. Its id is a hash of what the feed calls the entry.
 
     Raises
     ------
@@ -122,12 +126,8 @@ def parse_feed(answer: Answer) -> Iterator[dict[str, Any]]:
     if not feed.get("version"):
         message = f"expected an RSS or Atom feed, found {_kind_of(answer)}"
         raise InputError(message, path=answer.url)
-    seen: set[str] = set()
-    for entry in feed.entries[:MAX_ENTRIES]:
-        row = _row(entry, feed.feed)
-        if row["id"] not in seen:
-            seen.add(row["id"])
-            yield row
+    for entry in feed.entries:
+        yield _row(entry, feed.feed)
 
 
 def _parsed(answer: Answer) -> Any:
