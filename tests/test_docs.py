@@ -41,6 +41,12 @@ def test_every_command_and_every_option_has_help(name: str) -> None:
         assert (parameter.help or "").strip().endswith((".", "]")), parameter.name
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_words_of_a_help_text_are_taken_for_markup(name: str) -> None:
+    for parameter in COMMANDS[name].params:
+        assert "[" not in (parameter.help or ""), parameter.name
+
+
 @pytest.mark.parametrize("name", [name for name, c in COMMANDS.items() if name != "newsclf"])
 def test_every_command_is_in_the_readme(name: str) -> None:
     assert f"newsclf {name}" in README

@@ -19,11 +19,11 @@ def calibrate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the new bundle.")],
     split: Annotated[
         list[str] | None,
-        typer.Option(help="Split to choose calibration and thresholds on [default: as they are]."),
+        typer.Option(help="Split to choose calibration and thresholds on (default: as they are)."),
     ] = None,
     promise_split: Annotated[
         list[str] | None,
-        typer.Option(help="Another split, to test the promise on [default: no promise]."),
+        typer.Option(help="Another split, to test the promise on (default: no promise)."),
     ] = None,
     precision: Annotated[
         float, typer.Option(help="Share of the auto tags that is promised to be right.")
@@ -31,7 +31,7 @@ def calibrate(
     confidence: Annotated[float, typer.Option(help="How often such a promise is kept.")] = 0.9,
     version: Annotated[
         int | None,
-        typer.Option(min=1, help="Of the new bundle [default: the next free one]."),
+        typer.Option(min=1, help="Of the new bundle (default: the next free one)."),
     ] = None,
     models: ModelsFolder = MODELS,
     force: Force = False,

@@ -48,7 +48,7 @@ def tag(
         bool, typer.Option("--scores", help="Add every label's probability.")
     ] = False,
     input_format: Annotated[
-        str | None, typer.Option(help="Of the inputs [default: recognised].")
+        str | None, typer.Option(help="Of the inputs (default: recognised).")
     ] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="TOML file that says which column is which field.")
@@ -58,7 +58,7 @@ def tag(
         typer.Option(metavar="FIELD=COLUMN", help="A field's column, as headline=Title."),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes [default: one a core].")
+        int | None, typer.Option(min=1, help="Worker processes (default: one a core).")
     ] = None,
     engine: Annotated[str, typer.Option(help="local, or ray for a cluster.")] = "local",
     resume: Annotated[

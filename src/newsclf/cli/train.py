@@ -14,7 +14,7 @@ def train(
     config: Annotated[Path, typer.Argument(help="Run configuration, TOML.")],
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder of the bundle [default: MODELS/NAME, from version 2 NAME@N]."),
+        typer.Option(help="Folder of the bundle (default: MODELS/NAME, from version 2 NAME@N)."),
     ] = None,
     models: ModelsFolder = MODELS,
     runs: RunsFolder = RUNS,

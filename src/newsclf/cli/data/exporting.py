@@ -16,11 +16,11 @@ def export(
     format_name: Annotated[
         str | None,
         typer.Option(
-            "--format", help="As for import [default: by the ending of the output's name]."
+            "--format", help="As for import (default: by the ending of the output's name)."
         ),
     ] = None,
     split: Annotated[
-        list[str] | None, typer.Option(help="Only articles of this split [default: all].")
+        list[str] | None, typer.Option(help="Only articles of this split (default: all).")
     ] = None,
     predictions: Annotated[
         Path | None,

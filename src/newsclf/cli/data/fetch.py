@@ -35,7 +35,7 @@ def govuk(
     ] = None,
     document_type: Annotated[
         list[str] | None,
-        typer.Option(help="Of this type, as speech [default: news_story and press_release]."),
+        typer.Option(help="Of this type, as speech (default: news_story and press_release)."),
     ] = None,
     taxon: Annotated[
         list[str] | None, typer.Option(help="In this taxon or below it, by content id.")
@@ -58,7 +58,7 @@ def govuk(
         typer.Option(help="TOML file that makes weak labels of taxons and organisations."),
     ] = None,
     scheme: Annotated[
-        list[Path] | None, typer.Option(help="Label scheme, TOML [default: those that ship].")
+        list[Path] | None, typer.Option(help="Label scheme, TOML (default: those that ship).")
     ] = None,
     base: Annotated[str, typer.Option(help="Address of the APIs.")] = GOVUK,
     allow_private: AllowPrivate = False,

@@ -30,7 +30,7 @@ def import_source(
         typer.Option(
             "--format",
             help="csv, tsv, excel, json, jsonl, parquet, folder, datasets, annif, annif-tsv, "
-            "fasttext, labelstudio, argilla, doccano or prodigy [default: recognised].",
+            "fasttext, labelstudio, argilla, doccano or prodigy (default: recognised).",
         ),
     ] = None,
     mapping: Annotated[
@@ -47,22 +47,22 @@ def import_source(
     separator: Annotated[str, typer.Option(help="What stands between labels in a cell.")] = ";",
     scheme: Annotated[
         list[Path] | None,
-        typer.Option(help="Label scheme, TOML [default: made of the labels that occur]."),
+        typer.Option(help="Label scheme, TOML (default: made of the labels that occur)."),
     ] = None,
     task: Annotated[
         str, typer.Option(help="The task of labels in formats that do not name it.")
     ] = "topic",
     encoding: Annotated[
-        str | None, typer.Option(help="Of text files, as cp1252 [default: detected].")
+        str | None, typer.Option(help="Of text files, as cp1252 (default: detected).")
     ] = None,
     delimiter: Annotated[
-        str | None, typer.Option(help="Between cells of a CSV file [default: detected].")
+        str | None, typer.Option(help="Between cells of a CSV file (default: detected).")
     ] = None,
     sheet: Annotated[
-        str | None, typer.Option(help="Of a workbook, by name [default: the first].")
+        str | None, typer.Option(help="Of a workbook, by name (default: the first).")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The corpus's name [default: its folder's].")
+        str | None, typer.Option(help="The corpus's name (default: its folder's).")
     ] = None,
     licence: Annotated[str, typer.Option(help="Of the articles, as an SPDX id.")] = "unknown",
     skip_bad: Annotated[

@@ -17,7 +17,7 @@ def split(
     corpus: Annotated[Path, typer.Argument(help="Corpus, a folder.")],
     into: Annotated[
         Path | None,
-        typer.Option(help="Folder of the new corpus [default: the same, with --force]."),
+        typer.Option(help="Folder of the new corpus (default: the same, with --force)."),
     ] = None,
     method: Annotated[
         str, typer.Option(help="stratified (by the labels of all tasks) or time (newest last).")
