@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 
 from newsclf.bundle import Bundle, TaskModel
 from newsclf.cli.compare import compare as compare_command
-from newsclf.compare import Difference, PairComparison, compare, compare_predictions
+from newsclf.compare import compare
 from newsclf.corpus import Corpus, write_corpus
 from newsclf.decisions.thresholds import Threshold
 from newsclf.errors import ConfigError, OutputError
 from newsclf.metrics.paired import McNemar
 from newsclf.metrics.scores import macro_f1
+from newsclf.metrics.verdicts import Difference, PairComparison, compare_predictions
 from newsclf.schemes import LabelScheme
 
 Labels = NDArray[np.bool_]

@@ -20,8 +20,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from newsclf.compare import compare_predictions
 from newsclf.metrics.paired import paired_scores
+from newsclf.metrics.verdicts import compare_predictions
 
 GOOD = 0.8
 LOSS = 0.05

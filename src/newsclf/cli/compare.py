@@ -10,7 +10,8 @@ import typer
 from newsclf.cli.options import MODELS, Force, ModelsFolder
 
 if TYPE_CHECKING:
-    from newsclf.compare import Comparison, Flip, PairComparison, TaskComparison
+    from newsclf.compare import Comparison, Flip, TaskComparison
+    from newsclf.metrics.verdicts import PairComparison
 
 FLIPS_SHOWN = 5
 
@@ -74,7 +75,7 @@ def _show_pair(comparison: TaskComparison, pair: PairComparison) -> None:
     from rich.table import Table
 
     from newsclf.cli.screen import out
-    from newsclf.compare import NAMES
+    from newsclf.metrics.verdicts import NAMES
 
     out.print(pair.sentence, highlight=False, markup=False)
     if pair.same:
