@@ -257,3 +257,39 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(desk: Path, tmp_path: Pat
         assert b"interrupted; no output was written" in process.stderr.read()
     assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_summary_takes_no_other_file_s_place(desk: Path, tmp_path: Path) -> None:
+    stories = tmp_path / "in.jsonl"
+    stories.write_text(GOOD)
+    output = tmp_path / "out.jsonl"
+    for summary, message in (
+        (stories, "is an input or the output"),
+        (output, "is an input or the output"),
+        (tmp_path / "no" / "s.json", "there is no folder"),
+    ):
+        done = run(
+            desk, "tag", stories, "-m", "desk", "-o", output, "--summary", summary, "--force"
+        )
+        assert (done.returncode, message in done.stderr) == (1, True)
+        assert not output.exists()
+    assert stories.read_text() == GOOD
+
+
+def test_a_run_that_is_terminated_stops_its_workers_and_can_go_on(
+    desk: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "tagged.jsonl"
+    command = [sys.executable, "-m", "newsclf", "tag", "-", "--model", "desk", "-o", output]
+    with subprocess.Popen(
+        command, cwd=desk, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(GOOD.encode())
+        process.stdin.flush()
+        while process.poll() is None and not list(tmp_path.iterdir()):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert b"interrupted" in process.stderr.read()
+    assert process.returncode == 130

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import random
@@ -15,8 +16,9 @@ import orjson
 import pytest
 
 from newsclf.bundle import Bundle
-from newsclf.errors import InputError, OutputError
+from newsclf.errors import ConfigError, InputError, OutputError
 from newsclf.tag import Summary, tag_files
+from newsclf.tag.ingest import spool
 from newsclf.tag.worker import tag_shard
 
 ROWS = 600
@@ -273,3 +275,87 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(
     errors = (tmp_path / "out.jsonl.errors.jsonl").read_bytes().splitlines()
     assert [json.loads(line)["line"] for line in errors] == list(range(6, ROWS, 50))
     assert names_in(tmp_path) == ["in.jsonl", "out.jsonl", "out.jsonl.errors.jsonl"]
+
+
+def test_a_run_that_was_whole_is_not_taken_for_one_of_another_input(
+    tiny_model: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.jsonl"
+    with monkeypatch.context() as patch:
+        patch.setattr("newsclf.tag.run._remove", lambda _folder: None)
+        tag_files([source], [tiny_model], output, jobs=1)
+    source.write_bytes(story(0) + b"\n")
+    with pytest.raises(OutputError, match=r"in\.jsonl was changed"):
+        tag_files([source], [tiny_model], output, jobs=1, resume=True)
+    tag_files([source], [tiny_model], output, jobs=1, resume=True, force=True)
+    assert output.read_bytes().count(b"\n") == 1
+
+
+def test_a_stream_that_has_something_else_now_is_noticed(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.jsonl"
+
+    def tag(lines: bytes, **arguments: Any) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
+        tag_files([Path("-")], [tiny_model], output, jobs=1, **arguments)
+
+    stories = b"".join(story(row) + b"\n" for row in range(ROWS))
+    with pytest.raises(KeyboardInterrupt, match="stop now"):
+        tag(stories, on_progress=stop_after(3))
+    with pytest.raises(OutputError, match="- was changed"):
+        tag(story(0) + b"\n", resume=True)
+    tag(stories, resume=True)
+    assert output.read_bytes().count(b"\n") == ROWS
+
+
+def test_a_table_that_grows_while_it_is_read_is_noticed(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "in.csv"
+    table.write_text("id,body\na,Border court\n")
+
+    def spool_and_grow(*arguments: Any) -> None:
+        spool(*arguments)
+        with table.open("a") as file:
+            file.write("b,Tax\n")
+
+    monkeypatch.setattr("newsclf.tag.sources.spool", spool_and_grow)
+    with pytest.raises(InputError, match=r"in\.csv: was changed while it was read"):
+        tag_files([table], [tiny_model], tmp_path / "out.jsonl", jobs=1)
+    assert names_in(tmp_path) == ["in.csv"]
+
+
+def test_only_a_file_is_replaced(tiny_model: Path, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("folder", "pipe"):
+        with pytest.raises(OutputError, match=f"{name} is there and is no file"):
+            tag_files([source], [tiny_model], tmp_path / name, jobs=1, force=True)
+    with pytest.raises(ConfigError, match="no file's name"):
+        tag_files([source], [tiny_model], Path("/"), jobs=1)
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    tag_files([source], [tiny_model], tmp_path / "link", jobs=1)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").is_file()
+
+
+def test_a_small_run_has_a_bound_too(tiny_model: Path, source: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="12 of the first 600 rows were refused"):
+        tag_files([source], [tiny_model], tmp_path / "out.jsonl", jobs=1, fail_over=0.01)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_part_that_another_process_wrote_over_is_not_put_together(
+    tiny_model: Path, source: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.jsonl"
+
+    def spoil(summary: Summary) -> None:
+        if summary.shards_done == summary.shards:
+            [part] = (tmp_path / "out.jsonl.parts").glob("000000.jsonl")
+            part.write_bytes(b"{}\n")
+
+    with pytest.raises(OutputError, match=r"000000\.jsonl was changed by another process"):
+        tag_files([source], [tiny_model], output, jobs=1, on_progress=spoil)
+    assert not output.exists()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -94,10 +95,16 @@ def tag(
     from newsclf.tag.locations import location
 
     destination = location(output)
+    if summary_file is not None:
+        _refuse_summary(summary_file, [Path(text) for text in inputs], destination, force=force)
     share = _share(fail_over)
     options = _input_options(input_format, mapping, column or [])
     folders = [find_bundle(reference, models) for reference in model]
-    with _saying_how_to_go_on(destination), _progress(log=log, quiet=quiet) as show:
+    with (
+        _terminated_like_interrupted(),
+        _saying_how_to_go_on(destination),
+        _progress(log=log, quiet=quiet) as show,
+    ):
         summary = tag_files(
             [location(text) for text in inputs],
             folders,
@@ -123,6 +130,36 @@ def tag(
         raise typer.Exit(1)
     if summary.refused:
         raise typer.Exit(SOME_ROWS_REFUSED)
+
+
+def _refuse_summary(path: Path, inputs: Sequence[Path], output: Path, *, force: bool) -> None:
+    """Refuse a summary that would take another file's place, or has no folder to lie in."""
+    from newsclf.errors import OutputError
+    from newsclf.files import refuse_existing
+    from newsclf.tag.assemble import errors_path
+
+    written = (output, errors_path(output))
+    taken = {one.resolve() for one in (*inputs, *written) if isinstance(one, Path)}
+    if path.resolve() in taken:
+        raise OutputError(f"{path} is an input or the output; choose another --summary")
+    if not path.parent.is_dir():
+        raise OutputError(f"there is no folder {path.parent} for the --summary; make it first")
+    refuse_existing(path, force=force)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let a run that is told to end stop its workers, as one that is interrupted does."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _share(percent: str | None) -> float | None:

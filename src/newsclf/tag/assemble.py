@@ -41,6 +41,8 @@ def refuse_outputs(output: Path, folder: Path, *, force: bool) -> None:
     noted = read_whole(folder)
     ours = noted[0] if noted else {}
     for path in (output, errors_path(output)):
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path} is there and is no file; choose another output")
         if not (path.is_file() and ours.get(path.name) == sha256_of(path)):
             refuse_existing(path, force=force)
 
@@ -99,6 +101,9 @@ def assemble_to_standard_output(work: Work, done: Sequence[Done]) -> None:
 
 def _write_rows(work: Work, done: Sequence[Done], file: IO[bytes]) -> None:
     parts = [work.output(shard.index) for shard in done]
+    for part, shard in zip(parts, done, strict=True):
+        if sha256_of(part) != shard.output:
+            raise OutputError(f"{part} was changed by another process; start again with --force")
     work.format.assemble(parts, file, work.layout)
 
 

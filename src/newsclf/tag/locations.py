@@ -186,6 +186,8 @@ def location(text: Path | str) -> Path:
     >>> location("s3://archive/in.jsonl").name
     'in.jsonl'
     """
+    if text != "-" and Path(text) == Path("-"):
+        return Path(text).absolute()  # a file of that name, and no standard stream
     found = _SCHEME.match(str(text))
     if found is None or found[1].lower() in ("http", "https"):  # a feed: `ingest` fetches those
         return Path(text)

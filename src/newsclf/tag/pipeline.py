@@ -23,7 +23,7 @@ from newsclf.tag.assemble import (
 from newsclf.tag.done import Counts, Done, Model, Work, read_done
 from newsclf.tag.engines import Engine, engine_named
 from newsclf.tag.ingest import InputOptions
-from newsclf.tag.locations import same_place
+from newsclf.tag.locations import RemotePath, same_place
 from newsclf.tag.outputs import Layout
 from newsclf.tag.outputs import output_format as output_format_named
 from newsclf.tag.plan import Plan, Source, plan_run, refuse_changed
@@ -129,7 +129,8 @@ def tag_files(
     engine : str
         ``local``, or ``ray`` for a cluster.
     fail_over : float, optional
-        Share of refused rows beyond which the run stops, once 1,000 rows have been seen.
+        Share of refused rows beyond which the run stops: looked at from 1,000 rows on, and when all
+        are done.
     on_progress : callable
         Called with the counts so far at the start and after each shard.
 
@@ -146,6 +147,7 @@ def tag_files(
         When arguments contradict each other.
     """
     start = time.perf_counter()
+    output = _file_meant(output)
     _refuse_overwriting_an_input(inputs, output)
     form = output_format_named(output_format, scores=scores).name
     map_shards = engine_named(engine)
@@ -154,12 +156,12 @@ def tag_files(
     with _folder(output, resume=resume, force=force) as folder:
         work = Work(folder, used, layout, form)
         summary = Summary(model=layout.model)
+        refuse_outputs(output, folder, force=force)
+        sources, plan = _planned(inputs, options, work, force=force)
         if (counts := finished(output, folder)) is not None:
             summary.add(counts)
             summary.rows_before = summary.rows
             return summary
-        refuse_outputs(output, folder, force=force)
-        sources, plan = _planned(inputs, options, work, force=force)
         run = _Run(plan, work, summary, start, fail_over, on_progress)
         done = run.through(map_shards, jobs=jobs)
         for source, record in zip(sources, plan.files, strict=True):
@@ -198,6 +200,7 @@ class _Run:
             done[one.index] = one
             self._count(one)
             self._look()
+        self._refuse_too_many(least=1)
         return [done[shard.index] for shard in shards]
 
     def _count(self, one: Done) -> None:
@@ -208,8 +211,12 @@ class _Run:
         summary = self.summary
         summary.seconds = time.perf_counter() - self.start
         self.on_progress(summary)
+        self._refuse_too_many(least=_ROWS_BEFORE_GIVING_UP)
+
+    def _refuse_too_many(self, *, least: int) -> None:
+        summary = self.summary
         refused, rows = summary.refused.total(), summary.rows
-        if self.fail_over is None or rows < _ROWS_BEFORE_GIVING_UP:
+        if self.fail_over is None or rows < least:
             return
         if refused > self.fail_over * rows:
             codes = ", ".join(f"{code}: {n:,}" for code, n in summary.refused.most_common())
@@ -251,6 +258,14 @@ def _folder(output: Path, *, resume: bool, force: bool) -> Iterator[Path]:
         raise ConfigError("a run to standard output cannot be gone on with; give it a file")
     with tempfile.TemporaryDirectory(prefix="newsclf-") as name:
         yield Path(name)
+
+
+def _file_meant(output: Path) -> Path:
+    """Return the file that an output names, behind a link too."""
+    if not output.name:
+        raise ConfigError(f"{str(output)!r} is no file's name; choose another output")
+    is_link = not isinstance(output, RemotePath) and output.is_symlink()
+    return output.resolve() if is_link else output
 
 
 def _refuse_overwriting_an_input(inputs: Sequence[Path], output: Path) -> None:

@@ -121,8 +121,8 @@ def settle_manifest(folder: Path, manifest: dict[str, Any], *, force: bool) -> N
             "start again with --force"
         )
     if different:
-        for marker in folder.glob("[0-9]*.done"):
-            marker.unlink()
+        for marker in (*folder.glob("[0-9]*.done"), folder / _WHOLE):
+            marker.unlink(missing_ok=True)
     if different or not earlier:
         write_json(folder / _MANIFEST, manifest)
 
@@ -223,7 +223,9 @@ def _locked(folder: Path, output: Path) -> Iterator[None]:
 
 
 def _make(folder: Path) -> None:
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _LOCK).is_file():
+    inside = list(folder.iterdir()) if folder.is_dir() else []
+    is_ours = not inside or (folder / _LOCK).is_file()
+    if not is_ours or any(path.is_dir() for path in inside):
         raise OutputError(f"{folder} is no run's working folder; choose another output")
     folder.mkdir(parents=True, exist_ok=True)
 

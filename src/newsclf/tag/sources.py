@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from newsclf.errors import InputError
 from newsclf.files import sha256_of
 from newsclf.tag.done import write_json
 from newsclf.tag.ingest import InputOptions, is_plain_jsonl, spool
@@ -41,9 +42,14 @@ def _source(number: int, path: Path, folder: Path, options: InputOptions) -> Sou
         return Source(path, str(path))
     lines, marker = folder / f"spool-{number}.jsonl", folder / f"spool-{number}.done"
     now = {"input": str(path), "sha256": _sha256(path), "options": repr(options)}
-    if {**read_json(marker), "lines": None} != {**now, "lines": None}:
+    as_it_was = {**read_json(marker), "lines": None} == {**now, "lines": None}
+    if not as_it_was or now["sha256"] is None:  # what a stream has now is known by reading it
         marker.unlink(missing_ok=True)
         spool(path, lines, options)
+        if _sha256(path) != now["sha256"]:
+            raise InputError(
+                "was changed while it was read; tag it again when it is whole", path=path
+            )
         write_json(marker, {**now, "lines": sha256_of(lines)})
     return Source(lines, str(path), spooled=True)
 
