@@ -241,7 +241,10 @@ def test_a_full_standard_output_is_one_line_of_error(desk: Path) -> None:
     assert done.stderr == b"newsclf: cannot write standard output: No space left on device\n"
 
 
-def test_an_interrupted_run_says_so_and_leaves_nothing(desk: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_told_to_stop_says_so_and_leaves_nothing(
+    told: signal.Signals, desk: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "tagged.jsonl"
     command = [sys.executable, "-m", "newsclf", "tag", "-", "--model", "desk", "-o", output]
     with subprocess.Popen(
@@ -253,7 +256,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(desk: Path, tmp_path: Pat
         process.stdin.flush()
         while process.poll() is None and not list(tmp_path.iterdir()):
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told)
         assert b"interrupted; no output was written" in process.stderr.read()
     assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []
@@ -274,22 +277,3 @@ def test_a_summary_takes_no_other_file_s_place(desk: Path, tmp_path: Path) -> No
         assert (done.returncode, message in done.stderr) == (1, True)
         assert not output.exists()
     assert stories.read_text() == GOOD
-
-
-def test_a_run_that_is_terminated_stops_its_workers_and_can_go_on(
-    desk: Path, tmp_path: Path
-) -> None:
-    output = tmp_path / "tagged.jsonl"
-    command = [sys.executable, "-m", "newsclf", "tag", "-", "--model", "desk", "-o", output]
-    with subprocess.Popen(
-        command, cwd=desk, stdin=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdin is not None
-        assert process.stderr is not None
-        process.stdin.write(GOOD.encode())
-        process.stdin.flush()
-        while process.poll() is None and not list(tmp_path.iterdir()):
-            time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        assert b"interrupted" in process.stderr.read()
-    assert process.returncode == 130

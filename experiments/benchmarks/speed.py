@@ -3,7 +3,7 @@
 ::
 
     python experiments/benchmarks/speed.py [--articles 20000] [--memory-articles 200000]
-        [--annif-python PATH] [--fasttext-python PATH] [--spacy-python PATH]
+        [--repeats 3] [--annif-python PATH] [--fasttext-python PATH] [--spacy-python PATH]
 
 Articles of about 2 KB are put together from sentences of the shipped corpus. The sklearn side is
 what people build first: a TfidfVectorizer and a one-vs-rest logistic regression for each of the
@@ -29,6 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -71,11 +72,12 @@ def main() -> None:
         print("\n| what | articles a second | times scikit-learn |\n| --- | --- | --- |")
         linear = load(bundles["linear"])
         texts = [f"{a.headline}\n{a.body}" for a in articles]
-        base = rate(len(texts), lambda: sklearn_assigned(linear, texts))
+        base = rate(len(texts), lambda: sklearn_assigned(linear, texts), options.repeats)
         print(f"| scikit-learn, three pipelines | {base:,.0f} | 1.0 |", flush=True)
         for kind, bundle in bundles.items():
             target = folder / f"{kind}.jsonl"
-            ours = rate(len(texts), lambda b=bundle, t=target: run_tagger(source, b, t))
+            run = partial(run_tagger, source, bundle, target)
+            ours = rate(len(texts), run, options.repeats)
             print(f"| newsclf tag, {kind} | {ours:,.0f} | {ours / base:.1f} |", flush=True)
         for script, python in peers(options).items():
             name, theirs = peer_rate(python, script, corpus, texts[: options.peer_articles], folder)
@@ -118,11 +120,12 @@ def trained(kind: str, corpus: Corpus, folder: Path) -> Path:
     return folder / kind
 
 
-def rate(count: int, run: Callable[[], object]) -> float:
-    """Return the median rate of some runs after a warm-up."""
-    run()
+def rate(count: int, run: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Return the median rate of some runs after a warm-up; a single run has none."""
+    if repeats > 1:
+        run()
     seconds = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         start = time.perf_counter()
         run()
         seconds.append(time.perf_counter() - start)
@@ -284,6 +287,7 @@ def peak_memory(process: subprocess.Popen[bytes]) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--articles", type=int, default=20_000)
+    parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--memory-articles", type=int, default=200_000)
     parser.add_argument("--peer-articles", type=int, default=2_000)
     for peer in ("annif", "fasttext", "spacy"):

@@ -330,7 +330,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
     program = shutil.which("git")
     if program is None:
         return None
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603  no shell, and arguments that are our own
         [program, "-C", str(folder), *arguments], capture_output=True, text=True, check=False
     )
     return done.stdout.strip() if done.returncode == 0 else None

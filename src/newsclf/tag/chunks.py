@@ -91,6 +91,7 @@ class _Part(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    # typeshed lets any writable buffer be given; BufferedReader gives memoryviews
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         piece = self._file.read(min(len(buffer), self._left))
         self._digest.update(piece)

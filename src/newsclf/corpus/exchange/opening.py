@@ -194,6 +194,7 @@ class _Counted(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    # typeshed lets any writable buffer be given; BufferedReader gives memoryviews
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         try:
             piece = self._source.read(len(buffer))
